@@ -1,0 +1,108 @@
+"""Reverse-mode differentiation of arithmetic on numbers and arrays, in one class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class Value:
+    """A number or array (float64) that knows from which values it came, and how to pass a gradient on to them.
+
+    ``parents`` holds a pair (value, pull) for each: ``pull(gradient of the result)`` is its share of the gradient.
+    """
+
+    __array_ufunc__ = None  # array * Value calls Value.__rmul__, not a loop over the array
+
+    def __init__(self, data, name="", parents=()):
+        self.data, self.name, self.parents = np.asarray(data, dtype=np.float64), name, parents
+        self.grad = np.zeros_like(self.data)
+
+    def __add__(self, other):
+        other = as_value(other)
+        return Value(self.data + other.data, "+", ((self, lambda g: g), (other, lambda g: g)))
+
+    def __mul__(self, other):
+        other = as_value(other)
+        return Value(self.data * other.data, "*", ((self, lambda g: g * other.data), (other, lambda g: g * self.data)))
+
+    def __matmul__(self, other):
+        other = as_value(other)
+        if self.data.ndim != 2 or other.data.ndim != 2:
+            raise ValueError(f"@ takes two matrices, got shapes {self.data.shape} and {other.data.shape}")
+        pulls = (self, lambda g: g @ other.data.T), (other, lambda g: self.data.T @ g)
+        return Value(self.data @ other.data, "@", pulls)
+
+    def __pow__(self, n):
+        return Value(self.data**n, f"**{n}", ((self, lambda g: g * n * self.data ** (n - 1)),))
+
+    def apply(self, name, result, slope):
+        """An elementwise function: its name, its result, and its derivative at each element."""
+        return Value(result, name, ((self, lambda g: g * slope),))
+
+    def exp(self):
+        return self.apply("exp", a := np.exp(self.data), a)
+
+    def log(self):
+        return self.apply("log", np.log(self.data), 1 / self.data)
+
+    def tanh(self):
+        return self.apply("tanh", a := np.tanh(self.data), 1 - a * a)
+
+    def sigmoid(self):
+        return self.apply("sigmoid", a := 0.5 + 0.5 * np.tanh(0.5 * self.data), a * (1 - a))
+
+    def relu(self):
+        return self.apply("relu", np.maximum(self.data, 0), self.data > 0)
+
+    def sum(self, axis=None):
+        a = self.data.sum(axis=axis, keepdims=axis is not None)
+        return Value(a, "sum", ((self, lambda g: np.broadcast_to(g, self.data.shape)),))
+
+    def mean(self, axis=None):
+        total = self.sum(axis)
+        return total * (total.data.size / self.data.size)
+
+    def backward(self):
+        """Fill ``grad`` of every value that this one came from; it must be a single number."""
+        if self.data.size != 1:
+            raise ValueError(f"backward starts at one number, this has shape {self.data.shape}: take .sum() or .mean()")
+        order = topological_order(self)
+        for node in order:
+            node.grad = np.zeros_like(node.data)
+        self.grad = np.ones_like(self.data)
+        for node in reversed(order):  # every consumer of a value comes before the value itself
+            for parent, pull in node.parents:
+                parent.grad = parent.grad + sum_to(pull(node.grad), parent.data.shape)
+
+    __radd__, __rmul__ = __add__, __mul__
+    __neg__ = lambda self: self * -1
+    __sub__ = lambda self, other: self + -as_value(other)
+    __rsub__ = lambda self, other: other + -self
+    __truediv__ = lambda self, other: self * as_value(other) ** -1
+    __rtruediv__ = lambda self, other: other * self**-1
+    __rmatmul__ = lambda self, other: as_value(other) @ self
+
+
+def as_value(x):
+    """x itself if it is a Value, else a constant."""
+    return x if isinstance(x, Value) else Value(x)
+
+
+def sum_to(g, shape):
+    """Undo broadcasting: what was copied forward is summed backward.  g (...) -> (shape)"""
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    stretched = tuple(i for i, size in enumerate(shape) if size == 1 and g.shape[i] != 1)
+    return g.sum(axis=stretched, keepdims=True) if stretched else g
+
+
+def topological_order(output):
+    """Every value behind ``output``, parents before children, ``output`` last."""
+    order, seen, stack = [], set(), [output]
+    while stack:
+        waiting = [parent for parent, _ in stack[-1].parents if parent not in seen]
+        if waiting:
+            stack.extend(waiting)
+        elif (node := stack.pop()) not in seen:
+            seen.add(node)
+            order.append(node)
+    return order
