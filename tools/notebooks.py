@@ -9,6 +9,7 @@ what nbval compares), widget state and views (the widget's repr stays), timings,
 """
 
 import argparse
+import hashlib
 import os
 import pathlib
 import re
@@ -57,6 +58,15 @@ def strip_output(output):
     return output
 
 
+def cell_id(cell, taken):
+    """An id that follows from the cell's text, so that two people's runs of one notebook do not differ."""
+    name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+    while name in taken:
+        name = hashlib.sha256(name.encode()).hexdigest()[:8]
+    taken.add(name)
+    return name
+
+
 def strip(notebook):
     """The notebook, changed in place, as it is committed."""
     notebook.metadata = nbformat.from_dict(
@@ -66,9 +76,10 @@ def strip(notebook):
             **{k: v for k, v in notebook.metadata.items() if k in ("title", "authors", "mystnb")},
         }
     )
-    for number, cell in enumerate(notebook.cells, 1):
-        cell.id = f"cell-{number:03d}"
+    taken = set()
+    for cell in notebook.cells:
         cell.source = cell.source.rstrip()
+        cell.id = cell_id(cell, taken)
         for key in EDITORS:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags", True):
