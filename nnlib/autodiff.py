@@ -1,7 +1,5 @@
 """Reverse-mode differentiation of arithmetic on numbers and arrays, in one class."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 
@@ -34,6 +32,26 @@ class Value:
 
     def __pow__(self, n):
         return Value(self.data**n, f"**{n}", ((self, lambda g: g * n * self.data ** (n - 1)),))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + -as_value(other)
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __truediv__(self, other):
+        return self * as_value(other) ** -1
+
+    def __rtruediv__(self, other):
+        return self**-1 * other
+
+    def __rmatmul__(self, other):
+        return as_value(other) @ self
 
     def apply(self, name, result, slope):
         """An elementwise function: its name, its result, and its derivative at each element."""
@@ -74,14 +92,6 @@ class Value:
             for parent, pull in node.parents:
                 parent.grad = parent.grad + sum_to(pull(node.grad), parent.data.shape)
 
-    __radd__, __rmul__ = __add__, __mul__
-    __neg__ = lambda self: self * -1
-    __sub__ = lambda self, other: self + -as_value(other)
-    __rsub__ = lambda self, other: other + -self
-    __truediv__ = lambda self, other: self * as_value(other) ** -1
-    __rtruediv__ = lambda self, other: other * self**-1
-    __rmatmul__ = lambda self, other: as_value(other) @ self
-
 
 def as_value(x):
     """x itself if it is a Value, else a constant."""
@@ -106,3 +116,10 @@ def topological_order(output):
             seen.add(node)
             order.append(node)
     return order
+
+
+def trace(output):
+    """The graph behind ``output``: its values in topological order, and its edges as pairs of places in that list."""
+    nodes = topological_order(output)
+    place = {node: i for i, node in enumerate(nodes)}
+    return nodes, [(place[parent], place[node]) for node in nodes for parent, _ in node.parents]

@@ -1,0 +1,269 @@
+"""check: run a reader's function beside the reference and say in one sentence what is wrong."""
+
+import importlib
+import inspect
+import re
+import types
+import warnings
+import zlib
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnlib.course.diagnosis import diagnose, same, show_arguments
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task with its reference, the arguments to try, and the wrong answers that deserve their own hint.
+
+    Parameters
+    ----------
+    name : str
+        The chapter's number and the function's name, ``"04.relu_backward"``.
+    solution : callable
+        The reference; it returns an array, a number, or a tuple or dict of them.
+    cases : callable
+        ``cases(rng)`` -> list of argument tuples. Take odd shapes, so that a transpose cannot hide.
+    mistakes : dict
+        From a hint, a full sentence, to the usual wrong implementation that it is meant for. A reader whose function
+        gives the same outputs in every case (or raises the same error) reads that hint.
+    tolerance : float
+        Allowed error, relative to the largest number of the wanted array. float32 results get at least 64 roundings.
+    in_place : bool
+        True if the task is to change the arguments: then they are compared after the call, as part of the result.
+    """
+
+    name: str
+    solution: Callable
+    cases: Callable
+    mistakes: dict = field(default_factory=dict)
+    tolerance: float = 1e-7
+    in_place: bool = False
+
+    def __post_init__(self):
+        if not re.fullmatch(r"\d\d\.[a-z][a-z0-9_]*", self.name):
+            raise ValueError(f"an exercise is named like '04.relu_backward', got {self.name!r}")
+
+    def arguments(self):
+        """The argument tuples, the same at every call: the generator's seed comes from the name."""
+        cases = self.cases(np.random.default_rng(zlib.crc32(self.name.encode())))
+        if not cases or not all(isinstance(case, tuple) for case in cases):
+            raise ValueError(f"{self.name}: cases(rng) must return a list of argument tuples, at least one")
+        return cases
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The outcome of a check, true if the function passed; it prints as ``message``."""
+
+    name: str
+    passed: bool
+    message: str
+
+    def __bool__(self):
+        return self.passed
+
+    def __repr__(self):
+        return f"{self.name}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One call: what it returned or raised, its arguments afterwards, and what NumPy warned of."""
+
+    returned: object
+    error: Exception | None
+    arguments: tuple
+    warning: str
+
+    def equals(self, other, tolerance):
+        """Whether a reader would see the same: equal results, equal arguments afterwards, or the same kind of error."""
+        if self.error is not None or other.error is not None:
+            return type(self.error) is type(other.error)
+        here, there = (self.returned, *self.arguments), (other.returned, *other.arguments)
+        return all(same(a, b, tolerance) for a, b in zip(here, there))
+
+
+_EXERCISES = {}
+
+
+def register(exercise):
+    """Make an exercise known to `check`, and return it."""
+    known = _EXERCISES.get(exercise.name)
+    if known is not None and known.solution.__module__ != exercise.solution.__module__:
+        raise ValueError(f"there is an exercise {exercise.name} already")
+    _EXERCISES[exercise.name] = exercise
+    return exercise
+
+
+def exercises(chapter):
+    """All exercises of a chapter, a dict by name, in the order of their registration."""
+    module = f"nnlib.course.chapter_{chapter:02d}"
+    importlib.import_module(module)
+    return {name: exercise for name, exercise in _EXERCISES.items() if name.startswith(f"{chapter:02d}.")}
+
+
+def check(name, function):
+    """Compare a function with the solution of an exercise.
+
+    Parameters
+    ----------
+    name : str
+        As in ``"04.relu_backward"``.
+    function : callable
+        The reader's answer: the function itself, without parentheses.
+
+    Returns
+    -------
+    Answer
+        Let a cell end in it: it prints as one sentence that says what is right or wrong. True if it passed.
+
+    Raises
+    ------
+    ValueError
+        If there is no exercise of that name.
+    """
+    if not re.fullmatch(r"\d\d\..+", name):
+        raise ValueError(f"an exercise is named like '04.relu_backward', got {name!r}")
+    try:
+        known = exercises(int(name[:2]))
+    except ModuleNotFoundError as error:
+        raise ValueError(f"there is no chapter {name[:2]} with exercises") from error
+    if name not in known:
+        raise ValueError(f"no exercise {name!r}; chapter {name[:2]} has {', '.join(known)}")
+    exercise = known[name]
+    problem = find_problem(exercise, function)
+    if problem:
+        return Answer(name, False, problem)
+    n = len(exercise.arguments())
+    return Answer(name, True, f"correct on {n} case{'s' * (n != 1)}")
+
+
+def find_problem(exercise, function):
+    """One sentence on what is wrong with a function, or None."""
+    if not callable(function):
+        kind = type(function).__name__
+        return f"got a value of type {kind} instead of the function: leave its parentheses out"
+    if is_stub(function):
+        return "still the stub: replace the ... by your own lines"
+    cases, names = exercise.arguments(), list(inspect.signature(exercise.solution).parameters)
+    if problem := _wrong_parameters(exercise.solution, function, cases[0]):
+        return problem
+    got = [call(function, case) for case in cases]
+    want = [call(exercise.solution, case) for case in cases]
+    for case, outcome in zip(cases, want):
+        if outcome.error is not None:
+            raise RuntimeError(f"the solution of {exercise.name} fails on {show_arguments(case)}") from outcome.error
+    if all(g.equals(w, exercise.tolerance) for g, w in zip(got, want)):
+        return _warned(names, cases, got, want)
+    for hint, mistake in exercise.mistakes.items():
+        if all(g.equals(call(mistake, case), exercise.tolerance) for g, case in zip(got, cases)):
+            return hint
+    return (
+        _raised(function, names, cases, got)
+        or _returned_nothing(got)
+        or _damaged(exercise, names, cases, got)
+        or diagnose(names, cases, *_results(exercise, got, want), exercise.tolerance, _first_warning(got, want))
+    )
+
+
+def call(function, case):
+    """Call a function on its own copy of the arguments."""
+    arguments = deepcopy(case)
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn"):
+        warnings.simplefilter("always")
+        try:
+            returned, error = function(*arguments), None
+        except Exception as raised:
+            returned, error = None, raised
+    return Outcome(returned, error, arguments, str(caught[0].message) if caught else "")
+
+
+def is_stub(function):
+    """Whether the function does nothing: its body is ``...`` or ``pass``, with or without a docstring."""
+    if not isinstance(function, types.FunctionType):
+        return False
+
+    def nothing(): ...
+
+    code = function.__code__
+    return code.co_code == nothing.__code__.co_code and not code.co_names
+
+
+def _wrong_parameters(solution, function, case):
+    """A function that cannot be called with a case's arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a compiled function tells no signature
+        return None
+    try:
+        signature.bind(*case)
+    except TypeError:
+        wanted = ", ".join(inspect.signature(solution).parameters)
+        return f"takes {signature}, but is called with ({wanted})"
+    return None
+
+
+def _warned(names, cases, got, want):
+    """Right numbers, but a warning on the way that the solution avoids."""
+    for case, g, w in zip(cases, got, want):
+        if g.warning and not w.warning:
+            return f"the numbers are right, but NumPy warns: {g.warning} (case {show_arguments(case, names)})"
+    return None
+
+
+def _first_warning(got, want):
+    return next((g.warning for g, w in zip(got, want) if g.warning and not w.warning), "")
+
+
+def _raised(function, names, cases, got):
+    for case, outcome in zip(cases, got):
+        if (error := outcome.error) is not None:
+            line = _line_of(error, function)
+            message = str(error).split("\n")[0]
+            return (
+                f"raised {type(error).__name__}{line}: {message or 'no message'} (case {show_arguments(case, names)})"
+            )
+    return None
+
+
+def _line_of(error, function):
+    """Where in the reader's own function an error arose."""
+    code, trace, line = getattr(function, "__code__", None), error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            line = trace.tb_lineno - code.co_firstlineno + 1
+        trace = trace.tb_next
+    return f" in line {line} of the function" if line else ""
+
+
+def _returned_nothing(got):
+    if any(outcome.returned is ... for outcome in got):
+        return "returned ...: a part of the stub is still there"
+    return None
+
+
+def _damaged(exercise, names, cases, got):
+    if exercise.in_place:
+        return None
+    for case, outcome in zip(cases, got):
+        for name, before, after in zip(names, case, outcome.arguments):
+            if not same(before, after, 0.0):
+                return f"changed its argument {name} in place: the caller's array is damaged; write to a new one"
+    return None
+
+
+def _results(exercise, got, want):
+    """What is to be compared: the returned values, with the arguments after the call if the task is to change them."""
+    if not exercise.in_place:
+        return [g.returned for g in got], [w.returned for w in want]
+    names = list(inspect.signature(exercise.solution).parameters)
+
+    def together(outcome):
+        result = {f"{name} after the call": value for name, value in zip(names, outcome.arguments)}
+        return result | ({} if outcome.returned is None else {"the returned value": outcome.returned})
+
+    return [together(g) for g in got], [together(w) for w in want]
