@@ -1,0 +1,33 @@
+"""nnlib: neural networks in plain NumPy, written to be read.
+
+The modules stand on floors and import only downward::
+
+    4  plotting  training  ensemble       5  widgets  course  experiments
+    3  network  diagnostics
+    2  layers  optimizers  regularizers
+    1  activations  initializers  parameters  losses  schedules  metrics  data  gradcheck  callbacks  perceptron  autodiff
+    0  numpy
+
+``import nnlib`` costs a few milliseconds beyond NumPy: a module is imported when its name is first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "activations", "autodiff", "callbacks", "course", "data", "gradcheck", "initializers", "layers", "losses", "metrics",
+    "network", "optimizers", "parameters", "perceptron", "plotting", "schedules", "training", "widgets",
+)  # fmt: skip
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"nnlib.{name}")
+    raise AttributeError(f"nnlib has no module {name!r}; it has {', '.join(_MODULES)}")
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,506 @@
+"""Activations: functions applied to each number of an array, each beside its derivative; and the softmax.
+
+An activation with a parameter is a function that returns an :class:`Elementwise`: ``leaky_relu(0.01)(z)``.
+Kernels use only arithmetic, exp, log and tanh, which NumPy computes many numbers at a time; none of them overflows,
+and none turns float32 into float64.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, repr=False)
+class Elementwise:
+    """A function applied to each number of an array, with its derivative.
+
+    Parameters
+    ----------
+    name : str
+        As in the text books, e.g. ``"leaky_relu"``.
+    kernel : callable
+        ``kernel(z, out)`` writes a = f(z) into ``out``; it may read ``z`` only before it writes, or not share memory.
+    slope : callable
+        ``slope(z, a, out)`` writes da/dz into ``out``; ``a`` is f(z), since many derivatives are shortest in terms of it.
+    settings : tuple of float
+        The parameter, as in ``leaky_relu(0.01)``; empty where there is none.
+    """
+
+    name: str
+    kernel: Callable
+    slope: Callable
+    settings: tuple = ()
+
+    def __call__(self, z, out=None):
+        """a = f(z), elementwise.  z of any shape -> a of the same shape and dtype; integers become float64."""
+        z = as_float(z)
+        if not z.ndim:
+            return self(z.reshape(1))[0]
+        if out is None:
+            out = np.empty_like(z)
+        elif np.may_share_memory(z, out):
+            z = z.copy()  # a kernel may read z again after its first write
+        self.kernel(z, out)
+        return out
+
+    def derivative(self, z, a=None, out=None):
+        """da/dz at z, elementwise.  ``a``: f(z) where it is known already; at a kink the value from the left."""
+        z = as_float(z)
+        if not z.ndim:
+            return self.derivative(z.reshape(1))[0]
+        a = self(z) if a is None else as_float(a)
+        if out is None:
+            out = np.empty_like(z)
+        elif np.may_share_memory(z, out) or np.may_share_memory(a, out):
+            z, a = z.copy(), np.copy(a)
+        self.slope(z, a, out)
+        return out
+
+    def __repr__(self):
+        return self.name + (f"({', '.join(f'{s:g}' for s in self.settings)})" if self.settings else "")
+
+
+def as_float(z):
+    """z as an array of float32 or float64; whole numbers and truth values become float64."""
+    z = np.asarray(z)
+    if z.dtype in (np.float64, np.float32):
+        return z
+    if z.dtype.kind not in "iubf":
+        raise TypeError(f"an activation takes real numbers, got dtype {z.dtype}: convert with z.astype(np.float64)")
+    return z.astype(np.float32 if z.dtype == np.float16 else np.float64)
+
+
+# --- no activation at all, and the oldest one ------------------------------------------------------------------------
+
+
+def _identity(z, out):
+    """a = z"""
+    np.copyto(out, z)
+
+
+def _identity_slope(z, a, out):
+    """da/dz = 1"""
+    out.fill(1.0)
+
+
+def _step(z, out):
+    """a = 1 where z >= 0, else 0   (Rosenblatt 1958)"""
+    np.greater_equal(z, 0.0, out=out, casting="unsafe")
+
+
+def _step_slope(z, a, out):
+    """da/dz = 0 wherever it exists: nothing to learn from"""
+    out.fill(0.0)
+
+
+identity = Elementwise("identity", _identity, _identity_slope)
+step = Elementwise("step", _step, _step_slope)
+
+
+# --- the S-shaped ones ------------------------------------------------------------------------------------------------
+
+
+def _sigmoid(z, out):
+    """a = 1 / (1 + exp(-z)), written as exp(min(z, 0)) / (1 + exp(-|z|)): no exponent is positive, so none overflows"""
+    denominator = np.abs(z)
+    np.negative(denominator, out=denominator)
+    np.exp(denominator, out=denominator)
+    denominator += 1.0
+    np.minimum(z, 0.0, out=out)
+    np.exp(out, out=out)
+    out /= denominator
+
+
+def _sigmoid_slope(z, a, out):
+    """da/dz = a (1 - a)"""
+    np.subtract(1.0, a, out=out)
+    out *= a
+
+
+def _tanh(z, out):
+    """a = (exp(z) - exp(-z)) / (exp(z) + exp(-z)) = 2 sigmoid(2 z) - 1"""
+    np.tanh(z, out=out)
+
+
+def _tanh_slope(z, a, out):
+    """da/dz = 1 - a^2, written as (1 - a)(1 + a)"""
+    np.subtract(1.0, a, out=out)
+    out *= 1.0 + a
+
+
+def _softsign(z, out):
+    """a = z / (1 + |z|)"""
+    np.abs(z, out=out)
+    out += 1.0
+    np.divide(z, out, out=out)
+
+
+def _softsign_slope(z, a, out):
+    """da/dz = 1 / (1 + |z|)^2 = (1 - |a|)^2"""
+    np.abs(z, out=out)
+    out += 1.0
+    np.reciprocal(out, out=out)
+    np.square(out, out=out)
+
+
+def _hard_sigmoid(z, out):
+    """a = min(max(z / 6 + 1/2, 0), 1)   (as PyTorch; Courbariaux et al. 2016 have z / 2 + 1/2)"""
+    np.multiply(z, 1.0 / 6.0, out=out)
+    out += 0.5
+    np.clip(out, 0.0, 1.0, out=out)
+
+
+def _hard_sigmoid_slope(z, a, out):
+    """da/dz = 1/6 for -3 < z < 3, else 0"""
+    np.less(np.abs(z), 3.0, out=out, casting="unsafe")
+    out *= 1.0 / 6.0
+
+
+sigmoid = Elementwise("sigmoid", _sigmoid, _sigmoid_slope)
+tanh = Elementwise("tanh", _tanh, _tanh_slope)
+softsign = Elementwise("softsign", _softsign, _softsign_slope)
+hard_sigmoid = Elementwise("hard_sigmoid", _hard_sigmoid, _hard_sigmoid_slope)
+
+
+# --- the rectifiers ---------------------------------------------------------------------------------------------------
+
+
+def _relu(z, out):
+    """a = max(0, z)   (Fukushima 1969; Nair & Hinton 2010)"""
+    np.maximum(z, 0.0, out=out)
+
+
+def _relu_slope(z, a, out):
+    """da/dz = 1 where z > 0, else 0; at the kink 0, as everybody chooses"""
+    np.greater(z, 0.0, out=out, casting="unsafe")
+
+
+relu = Elementwise("relu", _relu, _relu_slope)
+
+
+def leaky_relu(slope=0.01):
+    """a = max(0, z) + slope min(0, z).  ``slope`` 0.01 as in Maas et al. 2013.
+
+    The shorter max(slope z, z) is the same only for slope <= 1.
+    """
+
+    def kernel(z, out):
+        np.minimum(z, 0.0, out=out)
+        out *= slope
+        out += np.maximum(z, 0.0)
+
+    def derivative(z, a, out):
+        np.greater(z, 0.0, out=out, casting="unsafe")
+        out *= 1.0 - slope
+        out += slope
+
+    return Elementwise("leaky_relu", kernel, derivative, (slope,))
+
+
+def elu(alpha=1.0):
+    """a = z for z > 0, else alpha (exp(z) - 1).  ``alpha`` 1 as in Clevert et al. 2016, the only smooth choice."""
+
+    def kernel(z, out):
+        np.minimum(z, 0.0, out=out)
+        np.exp(out, out=out)
+        out -= 1.0
+        out *= alpha
+        out += np.maximum(z, 0.0)
+
+    def derivative(z, a, out):  # 1 or alpha exp(z): the exponential of min(z, 0) is 1 where z > 0
+        np.minimum(z, 0.0, out=out)
+        np.exp(out, out=out)
+        out *= alpha
+        out[z > 0] = 1.0
+
+    return Elementwise("elu", kernel, derivative, (alpha,))
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, eq. 14
+
+_elu_of_selu = elu(SELU_ALPHA)
+
+
+def _selu(z, out):
+    """a = scale * elu(alpha)(z): keeps mean 0 and variance 1 from layer to layer   (Klambauer et al. 2017)"""
+    _elu_of_selu.kernel(z, out)
+    out *= SELU_SCALE
+
+
+def _selu_slope(z, a, out):
+    """da/dz = scale * elu(alpha)'(z)"""
+    _elu_of_selu.slope(z, a, out)
+    out *= SELU_SCALE
+
+
+selu = Elementwise("selu", _selu, _selu_slope)
+
+
+def celu(alpha=1.0):
+    """a = max(0, z) + min(0, alpha (exp(z / alpha) - 1)): an ELU that is smooth for every alpha (Barron 2017)."""
+
+    def kernel(z, out):
+        np.minimum(z, 0.0, out=out)
+        out /= alpha
+        np.exp(out, out=out)
+        out -= 1.0
+        out *= alpha
+        out += np.maximum(z, 0.0)
+
+    def derivative(z, a, out):
+        np.minimum(z, 0.0, out=out)
+        out /= alpha
+        np.exp(out, out=out)
+
+    return Elementwise("celu", kernel, derivative, (alpha,))
+
+
+# --- smooth relatives of the rectifier --------------------------------------------------------------------------------
+
+
+def _softplus(z, out):
+    """a = log(1 + exp(z)), written as max(z, 0) + log(1 + exp(-|z|))"""
+    np.abs(z, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.log1p(out, out=out)
+    out += np.maximum(z, 0.0)
+
+
+def _softplus_slope(z, a, out):
+    """da/dz = sigmoid(z)"""
+    _sigmoid(z, out)
+
+
+softplus = Elementwise("softplus", _softplus, _softplus_slope)
+
+
+def swish(beta=1.0):
+    """a = z sigmoid(beta z).  ``beta`` 1 is also called SiLU (Elfwing et al. 2018; Ramachandran et al. 2017)."""
+
+    def kernel(z, out):
+        _sigmoid(beta * z, out)
+        out *= z
+
+    def derivative(z, a, out):  # s + beta z s (1 - s), s = sigmoid(beta z)
+        s = np.empty_like(z)
+        _sigmoid(beta * z, s)
+        np.subtract(1.0, s, out=out)
+        out *= beta * z
+        out += 1.0
+        out *= s
+
+    return Elementwise("swish", kernel, derivative, (beta,))
+
+
+def normal_cdf(x, out=None):
+    """Phi(x), the probability that a standard normal number lies below x; = erfc(-x / sqrt 2) / 2.
+
+    NumPy has no error function: erfc(y) = t exp(-y^2 + P(t)) with t = 2 / (2 + y) for y >= 0, where the Chebyshev series
+    P is fitted to ``math.erfc`` once; relative error < 1e-13 in float64 (the form is that of Press et al., *Numerical
+    Recipes*, 3rd ed., section 6.2.2).
+    """
+    x = as_float(x)
+    y = np.minimum(np.abs(x) * math.sqrt(0.5), _Y_MAX)  # erfc(26.5) is 1e-307: nothing is left to resolve
+    t = 2.0 / (2.0 + y)
+    series = _erfc_series(13 if x.dtype == np.float32 else 28)
+    tail = 0.5 * t * np.exp(_chebyshev((2.0 * t - 1.0 - _T_MIN) / (1.0 - _T_MIN), series) - y * y)
+    below = np.less(x, 0.0).astype(x.dtype)
+    phi = below * tail + (1.0 - below) * (1.0 - tail)  # the tail lies on the side of x
+    if out is None:
+        return phi
+    np.copyto(out, phi)
+    return out
+
+
+_Y_MAX = 26.5
+_T_MIN = 2.0 / (2.0 + _Y_MAX)
+
+
+@functools.cache
+def _erfc_series(terms):
+    """Chebyshev coefficients of P = log(erfc(y) / t) + y^2 for t = 2 / (2 + y) from _T_MIN to 1."""
+    n_nodes = 64
+    angles = [math.pi * (k + 0.5) / n_nodes for k in range(n_nodes)]
+    values = []
+    for angle in angles:
+        t = 0.5 * (1.0 + _T_MIN) + 0.5 * (1.0 - _T_MIN) * math.cos(angle)
+        y = 2.0 / t - 2.0
+        values.append(math.log(math.erfc(y) / t) + y * y)
+    return [2.0 / n_nodes * math.fsum(v * math.cos(j * a) for v, a in zip(values, angles)) for j in range(terms)]
+
+
+def _chebyshev(x, coefficients):
+    """c_0 / 2 + sum_j c_j T_j(x) by Clenshaw's recurrence."""
+    twice_x, b, b_next = 2.0 * x, np.zeros_like(x), np.zeros_like(x)
+    for c in coefficients[:0:-1]:
+        b, b_next = twice_x * b - b_next + c, b
+    return x * b - b_next + 0.5 * coefficients[0]
+
+
+def normal_density(x):
+    """phi(x) = exp(-x^2 / 2) / sqrt(2 pi), the derivative of Phi."""
+    x = as_float(x)
+    return np.exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
+
+
+def _gelu(z, out):
+    """a = z Phi(z)   (Hendrycks & Gimpel 2016)"""
+    normal_cdf(z, out=out)
+    out *= z
+
+
+def _gelu_slope(z, a, out):
+    """da/dz = Phi(z) + z phi(z)"""
+    normal_cdf(z, out=out)
+    out += z * normal_density(z)
+
+
+GELU_CUBIC = 0.044715  # Hendrycks & Gimpel 2016, section 2; not 0.044175
+
+
+def _gelu_tanh(z, out):
+    """a = z/2 (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))), at most 4.8e-4 from GELU   (Hendrycks & Gimpel 2016)"""
+    np.multiply(z, z, out=out)
+    out *= GELU_CUBIC
+    out += 1.0
+    out *= z
+    out *= math.sqrt(2.0 / math.pi)
+    np.tanh(out, out=out)
+    out += 1.0
+    out *= z
+    out *= 0.5
+
+
+def _gelu_tanh_slope(z, a, out):
+    """da/dz = (1 + t) / 2 + z/2 (1 - t^2) sqrt(2 / pi) (1 + 3 * 0.044715 z^2), t the tanh above"""
+    square = z * z
+    t = np.tanh(math.sqrt(2.0 / math.pi) * z * (1.0 + GELU_CUBIC * square))
+    inner_slope = math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * GELU_CUBIC * square)
+    np.multiply(0.5 * z * inner_slope, (1.0 - t) * (1.0 + t), out=out)
+    out += 0.5 * (1.0 + t)
+
+
+gelu = Elementwise("gelu", _gelu, _gelu_slope)
+gelu_tanh = Elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_slope)
+_swish_of_gelu = swish(1.702)
+gelu_sigmoid = Elementwise("gelu_sigmoid", _swish_of_gelu.kernel, _swish_of_gelu.slope)  # z sigmoid(1.702 z)
+
+
+def _mish(z, out):
+    """a = z tanh(softplus(z))   (Misra 2020)"""
+    _softplus(z, out)
+    np.tanh(out, out=out)
+    out *= z
+
+
+def _mish_slope(z, a, out):
+    """da/dz = t + z (1 - t^2) sigmoid(z), t = tanh(softplus(z))"""
+    t = np.empty_like(z)
+    _softplus(z, t)
+    np.tanh(t, out=t)
+    _sigmoid(z, out)
+    out *= z * (1.0 - t) * (1.0 + t)
+    out += t
+
+
+def _hard_swish(z, out):
+    """a = z hard_sigmoid(z)   (Howard et al. 2019)"""
+    _hard_sigmoid(z, out)
+    out *= z
+
+
+def _hard_swish_slope(z, a, out):
+    """da/dz = 0 for z < -3, 1 for z > 3, z/3 + 1/2 between"""
+    np.multiply(z, 1.0 / 3.0, out=out)
+    out += 0.5
+    out[z <= -3.0] = 0.0
+    out[z >= 3.0] = 1.0
+
+
+mish = Elementwise("mish", _mish, _mish_slope)
+hard_swish = Elementwise("hard_swish", _hard_swish, _hard_swish_slope)
+
+
+# --- two that teach what an activation needs --------------------------------------------------------------------------
+
+
+def _sine(z, out):
+    """a = sin(z): neither monotone nor saturating, and yet it trains   (Sitzmann et al. 2020)"""
+    np.sin(z, out=out)
+
+
+def _sine_slope(z, a, out):
+    """da/dz = cos(z)"""
+    np.cos(z, out=out)
+
+
+def _square(z, out):
+    """a = z^2: smooth, and yet no universal approximator   (Leshno et al. 1993)"""
+    np.square(z, out=out)
+
+
+def _square_slope(z, a, out):
+    """da/dz = 2 z"""
+    np.multiply(z, 2.0, out=out)
+
+
+sine = Elementwise("sine", _sine, _sine_slope)
+square = Elementwise("square", _square, _square_slope)
+
+
+# --- softmax: each output depends on all inputs -----------------------------------------------------------------------
+
+
+def softmax(z, axis=-1, out=None):
+    """p_i = exp(z_i) / sum_j exp(z_j) along ``axis``: positive, sum 1.  z of any shape -> p of the same shape."""
+    z = as_float(z)
+    out = np.subtract(z, z.max(axis=axis, keepdims=True), out=out)  # a common shift cancels; so exp cannot overflow
+    np.exp(out, out=out)
+    out /= out.sum(axis=axis, keepdims=True)
+    return out
+
+
+def softmax_backward(dp, p, axis=-1):
+    """dz = p (dp - sum_j p_j dp_j): the Jacobian diag(p) - p p^T times dp, without ever building it."""
+    return p * (dp - (p * dp).sum(axis=axis, keepdims=True))
+
+
+def log_softmax(z, axis=-1, out=None):
+    """log p_i = z_i - log sum_j exp(z_j), finite where log(softmax(z)) would be log 0."""
+    z = as_float(z)
+    out = np.subtract(z, z.max(axis=axis, keepdims=True), out=out)
+    out -= np.log(np.exp(out).sum(axis=axis, keepdims=True))
+    return out
+
+
+def log_softmax_backward(dlog_p, log_p, axis=-1):
+    """dz = dlog_p - p sum_j dlog_p_j."""
+    return dlog_p - np.exp(log_p) * dlog_p.sum(axis=axis, keepdims=True)
+
+
+#: Every elementwise activation at its paper's setting, by name: one line here brings a new one under all laws.
+ELEMENTWISE = {
+    f.name: f
+    for f in (
+        identity, step, sigmoid, tanh, relu, leaky_relu(), elu(), selu, celu(), softplus, softsign, swish(), gelu,
+        gelu_tanh, gelu_sigmoid, mish, hard_sigmoid, hard_swish,
+        sine, square,
+    )
+}  # fmt: skip
+
+_WITH_SETTINGS = {"leaky_relu": leaky_relu, "elu": elu, "celu": celu, "swish": swish}
+
+
+def by_name(name, *settings):
+    """The activation of that name, e.g. ``by_name("leaky_relu", 0.1)``."""
+    if name not in ELEMENTWISE:
+        raise ValueError(f"no activation is called {name!r}; there are {', '.join(sorted(ELEMENTWISE))}")
+    if not settings:
+        return ELEMENTWISE[name]
+    if name not in _WITH_SETTINGS:
+        raise ValueError(f"{name} takes no setting, got {settings}")
+    return _WITH_SETTINGS[name](*settings)

@@ -1,0 +1,99 @@
+"""Initializers: functions from a random generator and a shape to the first values of a parameter.
+
+A weight of shape (n_in, n_out) has fan-in n_in and fan-out n_out; one of shape (C_out, C_in, H, W) has fan-in C_in H W and
+fan-out C_out H W; a stack (k, n_in, n_out) of matrices has the fans of one of them.  Every initializer returns float64.
+"""
+
+import math
+
+import numpy as np
+
+
+def fans(shape):
+    """(fan-in, fan-out): how many inputs a unit sums, and how many units an input feeds."""
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    if len(shape) == 3:
+        return shape[1], shape[2]
+    if len(shape) == 4:
+        return shape[1] * shape[2] * shape[3], shape[0] * shape[2] * shape[3]
+    raise ValueError(f"a scale by fan-in needs a weight of 2, 3 or 4 axes, got shape {shape}: use constant or normal")
+
+
+def zeros(rng, shape):
+    """All 0: right for biases, hopeless for weights (every unit would stay the same)."""
+    return np.zeros(shape)
+
+
+def constant(value):
+    """All equal to ``value``."""
+
+    def init(rng, shape):
+        return np.full(shape, float(value))
+
+    return init
+
+
+def normal(std):
+    """Normal numbers of mean 0 and standard deviation ``std``."""
+
+    def init(rng, shape):
+        return rng.normal(0.0, std, shape)
+
+    return init
+
+
+def uniform(low, high):
+    """Uniform numbers between ``low`` and ``high``."""
+
+    def init(rng, shape):
+        return rng.uniform(low, high, shape)
+
+    return init
+
+
+def lecun_normal(rng, shape):
+    """Normal, variance 1 / fan_in: keeps the variance of a linear layer's signal (LeCun et al. 1998, section 4.6)."""
+    return rng.normal(0.0, math.sqrt(1.0 / fans(shape)[0]), shape)
+
+
+def lecun_uniform(rng, shape):
+    """Uniform on +-sqrt(3 / fan_in), variance 1 / fan_in."""
+    return _uniform_of_variance(1.0 / fans(shape)[0], rng, shape)
+
+
+def xavier_normal(rng, shape):
+    """Normal, variance 2 / (fan_in + fan_out): a compromise of forward and backward pass (Glorot & Bengio 2010, eq. 12)."""
+    return rng.normal(0.0, math.sqrt(2.0 / sum(fans(shape))), shape)
+
+
+def xavier_uniform(rng, shape):
+    """Uniform on +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16)."""
+    return _uniform_of_variance(2.0 / sum(fans(shape)), rng, shape)
+
+
+def he_normal(rng, shape):
+    """Normal, variance 2 / fan_in: a ReLU passes half of the signal's power (He et al. 2015, eq. 10)."""
+    return rng.normal(0.0, math.sqrt(2.0 / fans(shape)[0]), shape)
+
+
+def he_uniform(rng, shape):
+    """Uniform on +-sqrt(6 / fan_in), variance 2 / fan_in."""
+    return _uniform_of_variance(2.0 / fans(shape)[0], rng, shape)
+
+
+def _uniform_of_variance(variance, rng, shape):
+    limit = math.sqrt(3.0 * variance)  # a uniform number on +-limit has variance limit^2 / 3
+    return rng.uniform(-limit, limit, shape)
+
+
+def orthogonal(rng, shape):
+    """Orthonormal columns (or rows, where there are fewer): W^T W = 1, so no direction grows or shrinks.
+
+    Saxe et al. 2014.  Q of a normal matrix, the signs fixed so that all orthogonal matrices are equally likely.
+    """
+    fans(shape)
+    rows, columns = (math.prod(shape[:-1]), shape[-1]) if len(shape) < 4 else (shape[0], math.prod(shape[1:]))
+    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diag(r))
+    return (q if rows >= columns else q.T).reshape(shape)

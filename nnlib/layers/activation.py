@@ -1,0 +1,41 @@
+"""Activation: an elementwise function as a layer."""
+
+import numpy as np
+
+from nnlib import activations
+from nnlib.layers.layer import Layer
+
+
+class Activation(Layer):
+    """a = f(z), for each number; backward: dz = da f'(z).
+
+    Parameters
+    ----------
+    function : Elementwise
+        E.g. ``relu`` or ``leaky_relu(0.01)``.
+    """
+
+    def __init__(self, function):
+        if not isinstance(function, activations.Elementwise):
+            raise TypeError(
+                f"Activation takes an Elementwise such as relu or leaky_relu(0.01), got {function!r}"
+                + (": call it with its parameter first" if callable(function) else "")
+            )
+        self.function = function
+        self.z = None
+
+    def forward(self, x, training=False):
+        self.z = x = self.at_the_door(x)
+        self.a = self.function(x, out=self.array("a", x.shape))
+        return self.a
+
+    def backward(self, dout, input_gradient=True):
+        dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
+        if not input_gradient:
+            return None
+        dz = self.function.derivative(self.z, self.a, out=self.array("dz", self.z.shape))
+        return np.multiply(dz, dout, out=dz)
+
+    @property
+    def settings(self):
+        return {"function": self.function}

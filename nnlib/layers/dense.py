@@ -1,0 +1,62 @@
+"""Dense: every output is a weighted sum of all inputs, plus a bias."""
+
+import numpy as np
+
+from nnlib.initializers import he_normal, zeros
+from nnlib.layers.layer import Layer
+from nnlib.parameters import Parameter
+
+
+def affine(x, W, b, out=None):
+    """out = x @ W + b.   x (N, D_in), W (D_in, D_out), b (D_out,) -> (N, D_out)"""
+    out = np.matmul(x, W, out=out)
+    out += b
+    return out
+
+
+def affine_backward(dout, x, W, dW, db, dx=None):
+    """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T.   Skips dx where ``dx`` is None."""
+    np.matmul(x.T, dout, out=dW)  # each weight: its input times its error, over the batch
+    np.sum(dout, axis=0, out=db)
+    if dx is not None:
+        np.matmul(dout, W.T, out=dx)
+    return dx
+
+
+class Dense(Layer):
+    """out = x @ W + b.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Numbers of inputs and outputs.
+    init : callable
+        First values of W; He's normal numbers suit ReLU, ``xavier_normal`` suits tanh.  b starts at 0.
+
+    Attributes
+    ----------
+    W : Parameter (n_in, n_out)
+        PyTorch's ``Linear.weight`` is its transpose.
+    b : Parameter (n_out,)
+    """
+
+    def __init__(self, n_in, n_out, init=he_normal):
+        if not (n_in >= 1 and n_out >= 1):
+            raise ValueError(f"Dense takes at least one input and one output, got Dense({n_in}, {n_out})")
+        self.n_in, self.n_out = int(n_in), int(n_out)
+        self.W = Parameter((n_in, n_out), init)
+        self.b = Parameter((n_out,), zeros, decay=False)
+        self.x = None
+
+    def forward(self, x, training=False):
+        self.x = x = self.at_the_door(x, self.n_in)
+        return affine(x, self.W.value, self.b.value, out=self.array("out", (len(x), self.n_out)))
+
+    def backward(self, dout, input_gradient=True):
+        dout = self.gradient_at_the_door(dout, None if self.x is None else (len(self.x), self.n_out))
+        dx = self.array("dx", self.x.shape) if input_gradient else None  # nobody reads the first layer's
+        return affine_backward(dout, self.x, self.W.value, self.W.grad, self.b.grad, dx)
+
+    @property
+    def settings(self):
+        return {"n_in": self.n_in, "n_out": self.n_out}

@@ -1,0 +1,88 @@
+"""Layer: what every layer has in common; parameters, memory, and the two directions."""
+
+import numpy as np
+
+from nnlib.parameters import Parameter, allocate
+
+
+class Layer:
+    """One step of a network: ``forward`` computes the output, ``backward`` hands the gradient of the loss on.
+
+    ``forward`` and ``backward`` return arrays that belong to the layer and are overwritten by its next call: copy what
+    you want to keep.  ``backward`` speaks of the batch that went forward last, and *overwrites* the parameters' gradients.
+    """
+
+    dtype = None  # until initialize
+
+    @property
+    def children(self):
+        """Layers inside this one, in order."""
+        return ()
+
+    @property
+    def parameters(self):
+        """All parameters, in order of their definition."""
+        own = [p for p in vars(self).values() if isinstance(p, Parameter)]
+        return own + [p for child in self.children for p in child.parameters]
+
+    def initialize(self, rng, dtype=np.float32):
+        """Give a lone layer its memory and first values; Sequential does this for the layers inside it."""
+        self.theta, self.grad = allocate(self.parameters, rng, dtype)
+        self.prepare(rng, self.theta.dtype)
+        return self
+
+    def prepare(self, rng, dtype):
+        """Take over the dtype, and whatever else the layer needs once."""
+        self.dtype = np.dtype(dtype)
+        self._arrays = {}
+        for child in self.children:
+            child.prepare(rng, dtype)
+
+    def forward(self, x, training=False):
+        raise NotImplementedError
+
+    def backward(self, dout, input_gradient=True):
+        raise NotImplementedError
+
+    def array(self, name, shape, dtype=None):
+        """The layer's own array of that name, made anew only when a larger batch comes; its content is left over."""
+        kept = self._arrays.get(name)
+        if kept is None or kept.shape[1:] != shape[1:] or len(kept) < shape[0]:
+            kept = self._arrays[name] = np.empty(shape, dtype or self.dtype)
+        return kept if len(kept) == shape[0] else kept[: shape[0]]
+
+    def at_the_door(self, x, n_in=None):
+        """x as an array of the layer's dtype, of shape (N, n_in) where the layer asks for it."""
+        if self.dtype is None:
+            raise RuntimeError(
+                f"{self!r} has no memory yet: put it into Sequential(..., rng=rng) or call initialize(rng)"
+            )
+        x = np.asarray(x)
+        if x.dtype != self.dtype:
+            if x.dtype.kind not in "iubf":
+                raise TypeError(f"{self!r} takes real numbers, got dtype {x.dtype}")
+            x = x.astype(self.dtype)
+        if n_in is not None and (x.ndim != 2 or x.shape[1] != n_in):
+            mend = ": put Flatten() before it" if x.ndim > 2 and np.prod(x.shape[1:]) == n_in else ""
+            mend = f": one example is x.reshape(1, {n_in})" if x.shape == (n_in,) else mend
+            raise ValueError(f"{self!r} takes x of shape (N, {n_in}), got {x.shape}{mend}")
+        if not x.size:
+            raise ValueError(f"{self!r} takes at least one example, got x of shape {x.shape}")
+        return x
+
+    def gradient_at_the_door(self, dout, shape):
+        """dout as an array of the layer's dtype, of the shape that forward returned."""
+        if shape is None:
+            raise RuntimeError(f"{self!r}.backward needs the batch of a forward before it")
+        dout = np.asarray(dout, self.dtype)
+        if dout.shape != shape:
+            raise ValueError(f"{self!r}.backward takes dout of shape {shape}, as forward returned, got {dout.shape}")
+        return dout
+
+    @property
+    def settings(self):
+        """What ``save`` writes down to build the layer again: its type is known, its values lie in ``theta``."""
+        return {}
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{value!r}' for value in self.settings.values())})"

@@ -1,0 +1,92 @@
+"""Rectifiers with a slope of their own: PReLU learns it, RReLU draws it."""
+
+import numpy as np
+
+from nnlib.initializers import constant
+from nnlib.layers.layer import Layer
+from nnlib.parameters import Parameter
+
+
+def prelu(z, slope, out=None):
+    """out = max(0, z) + slope min(0, z).   z (N, D), slope (D,) or (1,) -> (N, D)"""
+    out = np.minimum(z, 0.0, out=out)
+    out *= slope
+    out += np.maximum(z, 0.0)
+    return out
+
+
+def prelu_backward(dout, z, slope, dslope, dz=None):
+    """dslope = sum of dout min(0, z) over the batch (and over D where one slope serves all); dz = dout (1 or slope)."""
+    negative = np.minimum(z, 0.0)
+    negative *= dout
+    if dslope is not None:
+        dslope[...] = negative.sum(axis=0) if len(dslope) > 1 else negative.sum()
+    if dz is not None:
+        positive = np.greater(z, 0.0).astype(z.dtype)
+        np.multiply(dout, positive + slope * (1.0 - positive), out=dz)
+    return dz
+
+
+class PReLU(Layer):
+    """out = max(0, z) + slope min(0, z), with a learned slope   (He et al. 2015).
+
+    Parameters
+    ----------
+    n : int
+        1: one slope for all units; D: one for each of the D units.
+    slope : float
+        First value, 0.25 as in the paper.  Penalties leave it alone: decay would pull it to ReLU.
+    """
+
+    def __init__(self, n=1, slope=0.25):
+        self.n, self.first_slope = int(n), float(slope)
+        self.slope = Parameter((n,), constant(slope), decay=False)
+        self.z = None
+
+    def forward(self, x, training=False):
+        self.z = x = self.at_the_door(x, None if self.n == 1 else self.n)
+        return prelu(x, self.slope.value, out=self.array("out", x.shape))
+
+    def backward(self, dout, input_gradient=True):
+        dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
+        dz = self.array("dz", self.z.shape) if input_gradient else None
+        return prelu_backward(dout, self.z, self.slope.value, self.slope.grad, dz)
+
+    @property
+    def settings(self):
+        return {"n": self.n, "slope": self.first_slope}
+
+
+class RReLU(Layer):
+    """out = max(0, z) + slope min(0, z), the slope drawn anew for each number from uniform(low, high) in training, and
+    its mean (low + high) / 2 otherwise   (Xu et al. 2015; the bounds 1/8 and 1/3 are those of PyTorch).
+    """
+
+    def __init__(self, low=1 / 8, high=1 / 3):
+        if not 0.0 <= low <= high:
+            raise ValueError(f"RReLU takes 0 <= low <= high, got {low!r} and {high!r}")
+        self.low, self.high = float(low), float(high)
+        self.z = None
+
+    def prepare(self, rng, dtype):
+        super().prepare(rng, dtype)
+        (self.rng,) = rng.spawn(1)
+
+    def forward(self, x, training=False):
+        self.z = x = self.at_the_door(x)
+        if training:
+            self.drawn = self.rng.random(x.shape, self.dtype, out=self.array("slopes", x.shape))
+            self.drawn *= self.high - self.low
+            self.drawn += self.low
+        else:
+            self.drawn = 0.5 * (self.low + self.high)
+        return prelu(x, self.drawn, out=self.array("out", x.shape))
+
+    def backward(self, dout, input_gradient=True):
+        dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
+        dz = self.array("dz", self.z.shape) if input_gradient else None
+        return prelu_backward(dout, self.z, self.drawn, None, dz)
+
+    @property
+    def settings(self):
+        return {"low": self.low, "high": self.high}

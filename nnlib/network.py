@@ -1,0 +1,186 @@
+"""Network: layers one after another over one vector of parameters."""
+
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+from nnlib import activations, layers
+from nnlib.layers.layer import Layer
+
+FORMAT = "nnlib network, version 1"
+
+
+class Sequential(Layer):
+    """Layers one after another; all their parameters lie end to end in ``theta``, the gradients in ``grad``.
+
+    Parameters
+    ----------
+    *layers : Layer
+    rng : np.random.Generator
+        Draws the first values, in the order of the layers.
+    dtype : np.float32 or np.float64
+        float32 trains twice as fast; gradient checks need float64.
+
+    Attributes
+    ----------
+    theta, grad : ndarray (P,)
+        The layers' arrays are views of these: write into them, ``network.theta[...] = ...``.
+    """
+
+    def __init__(self, *layers, rng=None, dtype=np.float32):
+        if not layers:
+            raise ValueError("Sequential takes at least one layer")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential takes layers, got {layer!r}" + _mend_for(layer))
+        if len(set(map(id, layers))) < len(layers):
+            raise ValueError("Sequential takes each layer once: make a second one for a second place")
+        sizes = [(layer, layer.n_in, layer.n_out) for layer in layers if hasattr(layer, "n_out")]
+        for (before, _, n_out), (after, n_in, _) in zip(sizes, sizes[1:]):
+            between = layers[layers.index(before) + 1 : layers.index(after)]
+            factor = 2 ** sum(type(layer).__name__ == "CReLU" for layer in between)
+            if n_out * factor != n_in and all(type(layer).__name__ in _KEEPS_WIDTH for layer in between):
+                raise ValueError(f"{before!r} gives {n_out * factor} numbers, but {after!r} takes {n_in}")
+        self.layers = tuple(layers)
+        if rng is not None:
+            self.initialize(rng, dtype)
+
+    @property
+    def children(self):
+        return self.layers
+
+    def forward(self, x, training=False):
+        """Output of the last layer, for a batch x; the array belongs to the network until its next forward."""
+        x = self.at_the_door(x)
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dout, input_gradient=True):
+        """Fill ``grad`` from dL/doutput; returns dL/dx unless it is not wanted."""
+        first = self.layers[0]
+        for layer in self.layers[:0:-1]:
+            dout = layer.backward(dout)
+        return first.backward(dout, input_gradient)
+
+    def predict(self, x, batch_size=4096):
+        """Output for x, outside training, as an array of your own; computed ``batch_size`` rows at a time."""
+        x = self.at_the_door(x)
+        return np.concatenate([self.forward(x[i : i + batch_size]).copy() for i in range(0, len(x), batch_size)])
+
+    # --- what has been learned, kept and brought back ---
+
+    def snapshot(self):
+        """A copy of everything that training changes."""
+        return self.theta.copy()
+
+    def restore(self, snapshot):
+        """Go back to a snapshot of this network."""
+        if snapshot.shape != self.theta.shape:
+            raise ValueError(f"this network has {self.theta.size} parameters, the snapshot has {snapshot.size}")
+        self.theta[...] = snapshot
+
+    def save(self, path):
+        """Write layers and parameters to ``path`` (.npz); an older file is replaced only when the new one is whole."""
+        path = pathlib.Path(path)
+        header = {"format": FORMAT, "dtype": self.dtype.name, "layers": [_describe(layer) for layer in self.layers]}
+        partial = path.with_name(path.name + ".partial")
+        try:
+            with open(partial, "wb") as file:
+                np.savez(file, header=np.array(json.dumps(header)), theta=self.theta)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path):
+        """The network that ``save`` wrote; nothing in the file is executed, and a damaged one is an error."""
+        path = pathlib.Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header, theta = json.loads(str(file["header"])), file["theta"]
+        except FileNotFoundError:
+            raise
+        except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not a whole network file: {error}") from error
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError(f"{path} is not of the format {FORMAT!r}")
+        try:
+            network = cls(*map(_build, header["layers"]), rng=np.random.default_rng(0), dtype=header["dtype"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} describes no network that can be built: {error}") from error
+        if theta.shape != network.theta.shape or theta.dtype != network.dtype:
+            raise ValueError(
+                f"{path} has {theta.dtype} parameters of shape {theta.shape}, "
+                f"its layers need {network.dtype} {network.theta.shape}"
+            )
+        network.theta[...] = theta
+        return network
+
+    def summary(self):
+        """A table of the layers, the shapes of their parameters and how many there are."""
+        rows = [("layer", "parameters", "count")]
+        for layer in self.layers:
+            named = [(name, p) for name, p in vars(layer).items() if p in _of(layer)]
+            shapes = ", ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in named)
+            rows.append((repr(layer), shapes or "–", f"{sum(p.size for p in layer.parameters):,}"))
+        rows.append(("total", "", f"{sum(p.size for p in self.parameters):,}"))
+        return Table(rows)
+
+    def __repr__(self):
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+class Table(str):
+    """Rows as text with straight columns; shown as it is printed."""
+
+    def __new__(cls, rows):
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        lines = [
+            "  ".join(
+                cell.rjust(w) if i == len(row) - 1 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths))
+            )
+            for row in rows
+        ]
+        return super().__new__(cls, "\n".join(line.rstrip() for line in lines))
+
+    __repr__ = str.__str__
+
+
+_KEEPS_WIDTH = {"Activation", "Dropout", "PReLU", "RReLU", "CReLU"}
+
+
+def _of(layer):
+    return [p for p in layer.parameters]
+
+
+def _mend_for(thing):
+    if isinstance(thing, activations.Elementwise):
+        return f": wrap it, Activation({thing!r})"
+    if isinstance(thing, type) and issubclass(thing, Layer):
+        return f": call it, {thing.__name__}(...)"
+    return ""
+
+
+def _describe(layer):
+    """A layer as JSON: its type and settings."""
+    settings = {}
+    for name, value in layer.settings.items():
+        if isinstance(value, activations.Elementwise):
+            value = {"elementwise": value.name, "settings": list(value.settings)}
+        settings[name] = value
+    return {"type": type(layer).__name__, "settings": settings}
+
+
+def _build(description):
+    """The layer of a description; only the types of nnlib.layers can come out."""
+    name, settings = description["type"], dict(description["settings"])
+    if name not in layers.__all__ or name == "Layer":
+        raise ValueError(f"no layer is called {name!r}")
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            settings[key] = activations.by_name(value["elementwise"], *value["settings"])
+    return getattr(layers, name)(**settings)

@@ -1,0 +1,75 @@
+"""Parameters: named windows into one flat vector of values and one flat vector of gradients."""
+
+import math
+
+import numpy as np
+
+
+class Parameter:
+    """A window into a network's values ``theta`` and gradients ``grad``.
+
+    ``value`` and ``grad`` are views of the given shape: write into them (``p.value[...] = 0``), never replace them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    init : callable
+        ``init(rng, shape)`` gives the first values.
+    decay : bool
+        Whether penalties apply: weights yes, biases no.
+    """
+
+    def __init__(self, shape, init, decay=True):
+        self.shape = tuple(int(n) for n in shape)
+        self.size = math.prod(self.shape)
+        self.init = init
+        self.decay = decay
+        self._value = self._grad = None
+
+    def bind(self, value, grad):
+        """Look from now on at these flat arrays of ``size`` numbers."""
+        self._value, self._grad = value.reshape(self.shape), grad.reshape(self.shape)
+
+    @property
+    def value(self):
+        if self._value is None:
+            raise RuntimeError(
+                "this parameter has no memory yet: put its layer into Sequential(..., rng=rng) "
+                "or call layer.initialize(rng)"
+            )
+        return self._value
+
+    @value.setter
+    def value(self, new):
+        raise AttributeError("value is a window into the network's vector: write p.value[...] = new")
+
+    @property
+    def grad(self):
+        if self._grad is None:
+            return self.value  # raises with the mend
+        return self._grad
+
+    @grad.setter
+    def grad(self, new):
+        raise AttributeError("grad is a window into the network's vector: write p.grad[...] = new")
+
+    def __repr__(self):
+        return f"Parameter{self.shape}"
+
+
+def allocate(parameters, rng, dtype):
+    """Lay the parameters end to end: (theta (P,), grad (P,)), bound and initialized in order."""
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"a network computes in float32 or float64, got dtype {dtype}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    n_parameters = sum(p.size for p in parameters)
+    theta, grad = np.zeros(n_parameters, dtype), np.zeros(n_parameters, dtype)
+    start = 0
+    for p in parameters:
+        stop = start + p.size
+        p.bind(theta[start:stop], grad[start:stop])
+        p.value[...] = p.init(rng, p.shape)
+        start = stop
+    return theta, grad

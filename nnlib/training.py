@@ -1,0 +1,175 @@
+"""Training: batches, steps and a record of what happened."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnlib.callbacks import Progress
+from nnlib.metrics import accuracy
+
+
+class Diverged(ArithmeticError):
+    """The loss became NaN or infinite; ``history`` holds what was recorded until then."""
+
+    def __init__(self, message, history):
+        super().__init__(message)
+        self.history = history
+
+
+@dataclass
+class History:
+    """What a training recorded, a list entry per epoch (``batch_loss`` and ``learning_rate``: per step).
+
+    ``train_loss`` is the mean over the epoch's batches, measured while the network was changing; ``validation_loss`` is
+    measured after the epoch.  Accuracies are there when the targets are class numbers.
+    """
+
+    train_loss: list = field(default_factory=list)
+    validation_loss: list = field(default_factory=list)
+    train_accuracy: list = field(default_factory=list)
+    validation_accuracy: list = field(default_factory=list)
+    batch_loss: list = field(default_factory=list)
+    learning_rate: list = field(default_factory=list)
+
+    def __repr__(self):
+        text = f"History of {len(self.train_loss)} epochs, {len(self.batch_loss)} steps"
+        if self.train_loss:
+            text += f": training loss {self.train_loss[0]:.3g} -> {self.train_loss[-1]:.3g}"
+        if self.validation_loss:
+            text += f", validation loss {self.validation_loss[0]:.3g} -> {self.validation_loss[-1]:.3g}"
+        return text
+
+
+@dataclass
+class Run:
+    """What callbacks see of a training."""
+
+    network: object
+    optimizer: object
+    history: History
+    epochs: int
+    has_validation: bool
+    epoch: int = 0
+
+
+def fit(
+    network,
+    loss,
+    optimizer,
+    train,
+    validation=None,
+    *,
+    epochs,
+    batch_size=32,
+    penalty=None,
+    callbacks=(),
+    rng,
+    progress=True,
+    stop_on_divergence=True,
+):
+    """Train a network: shuffle, cut into batches, forward, loss, backward, step.
+
+    Parameters
+    ----------
+    network : Sequential
+    loss : callable
+        ``loss(output, target) -> (float, gradient)``.
+    optimizer : Optimizer
+    train, validation : (x, y)
+        x (N, ...), y (N,) class numbers or (N, D) targets.
+    epochs : int
+        How often every example is seen.
+    batch_size : int
+        The last batch of an epoch may be smaller.
+    penalty : callable, optional
+        ``penalty(network) -> float`` adds its gradient to ``network.grad``; it does not enter the recorded losses.
+    callbacks : sequence of Callback
+    rng : np.random.Generator
+        Shuffles.
+    progress : bool
+        Show a line of progress where somebody watches.
+    stop_on_divergence : bool
+        Raise when a loss is NaN or infinite, before that step is taken.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    Diverged
+        With the step, the learning rate and the gradient's norm; the network keeps its last finite parameters.
+    """
+    x, y = _examples("train", train)
+    x = x.astype(network.dtype, copy=False)
+    if validation is not None:
+        validation = _examples("validation", validation)
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"fit takes at least one epoch and batches of at least one, got {epochs=} and {batch_size=}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    classes = y.ndim == 1 and y.dtype.kind in "iu"
+    history = History()
+    run = Run(network, optimizer, history, epochs, validation is not None)
+    watchers = [*callbacks, *([Progress()] if progress else [])]
+    for watcher in watchers:
+        watcher.start(run)
+    try:
+        for run.epoch in range(epochs):
+            order = rng.permutation(len(x))
+            total, n_right = 0.0, 0
+            for start in range(0, len(x), batch_size):
+                batch = order[start : start + batch_size]
+                x_batch, y_batch = x[batch], y[batch]
+                with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+                    output = network.forward(x_batch, training=True)
+                    value, dout = loss(output, y_batch)
+                    network.backward(dout, input_gradient=False)
+                if classes:
+                    n_right += round(accuracy(output, y_batch) * len(batch))
+                if penalty is not None:
+                    penalty(network)
+                if stop_on_divergence and not math.isfinite(value):
+                    raise Diverged(_diverged_text(run, value), history)
+                history.batch_loss.append(value)
+                history.learning_rate.append(optimizer.learning_rate)
+                optimizer.step(network.theta, network.grad)
+                total += value * len(batch)
+            history.train_loss.append(total / len(x))
+            if classes:
+                history.train_accuracy.append(n_right / len(x))
+            if validation is not None:
+                output = network.predict(validation[0])
+                history.validation_loss.append(loss(output, validation[1])[0])
+                if classes:
+                    history.validation_accuracy.append(accuracy(output, validation[1]))
+            wishes_to_stop = [watcher.epoch(run) for watcher in watchers]  # a list: every watcher sees every epoch
+            if any(wishes_to_stop):
+                break
+    finally:
+        for watcher in watchers:
+            watcher.end(run)
+    return history
+
+
+def _examples(name, pair):
+    """x and y of a pair, as arrays with one row per example."""
+    try:
+        x, y = pair
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is a pair (x, y), got {type(pair).__name__}") from None
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim < 2 or len(x) != len(y) or not len(x):
+        raise ValueError(f"{name} takes x (N, ...) and y (N, ...) with N >= 1, got {x.shape} and {y.shape}")
+    return x, y
+
+
+def _diverged_text(run, value):
+    n_steps = len(run.history.batch_loss)
+    recent = ", ".join(f"{loss:.3g}" for loss in run.history.batch_loss[-3:]) or "none"
+    return (
+        f"the loss became {value} at step {n_steps} (epoch {run.epoch}); "
+        f"learning rate {run.optimizer.learning_rate:g}, gradient norm {float(np.linalg.norm(run.network.grad)):.3g}, losses before: {recent}. "
+        "Lower the learning rate, scale the inputs, or look for log(0) and division by zero"
+    )
