@@ -16,21 +16,13 @@ import re
 import sys
 
 import nbformat
-import yaml
+from contents import toc_notebooks
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
 IMAGE = re.compile(r"image/")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EDITORS = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "jupyter", "vscode", "pycharm", "id", "editable")
-
-
-def toc_notebooks(root=ROOT):
-    """The notebooks that _toc.yml names, in the order of reading."""
-    names = re.findall(r"(?:file|root):\s*(\S+)", (root / "_toc.yml").read_text("utf8"))
-    paths = [root / (name if name.endswith(".ipynb") else name + ".ipynb") for name in names]
-    return [path for path in paths if path.exists() or path.parent.name == "chapters"]
 
 
 def merged_streams(outputs):

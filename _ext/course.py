@@ -1,0 +1,240 @@
+"""The course's own pages and parts: its map, its questions and errata, exercises, and links to its repository."""
+
+import csv
+import os
+import pathlib
+import sys
+import urllib.parse
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxRole
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import contents  # noqa: E402
+
+GENERATED = ("index", "reference/questions", "reference/errata")
+
+
+# ---- {section}`4.2`: a link to a section of a chapter, or its bare number while the chapter is not written ----------
+
+
+class section_link(nodes.Inline, nodes.TextElement):
+    """Stands for a link until all documents are read."""
+
+
+class SectionRole(SphinxRole):
+    def run(self):
+        return [section_link(self.text, self.text, section=self.text)], []
+
+
+def _toc_references(env, document):
+    return [
+        (entry["anchorname"], entry.astext())
+        for entry in env.tocs[document].findall(nodes.reference)
+        if entry["refuri"] == document
+    ]
+
+
+def resolve_sections(app, doctree, docname):
+    """A number such as 4.2 leads to its section, 4 to its chapter."""
+    for node in list(doctree.findall(section_link)):
+        number = node["section"]
+        target = app.env.course_sections.get(number)
+        if target is None:
+            node.replace_self(nodes.inline(number, number, classes=["section-to-come"]))
+            continue
+        document, position = target
+        anchor, title = _toc_references(app.env, document)[position]
+        title = title.removeprefix(number).lstrip(". ")
+        uri = app.builder.get_relative_uri(docname, document) + anchor
+        node.replace_self(nodes.reference("", f"{number} {title}", refuri=uri, internal=True))
+
+
+def find_sections(app, env, docnames):
+    """Remember where each section is; the generated pages are read anew whenever anything else is."""
+    sections = {}
+    for number, (document, position, _) in contents.covered(pathlib.Path(app.srcdir)).items():
+        sections[number] = (document, position)
+    for row in course_rows(app):
+        if row["document"] in env.found_docs:
+            sections[row["chapter"]] = (row["document"], 0)
+    env.course_sections = sections
+    docnames.extend(name for name in GENERATED if name in env.found_docs and name not in docnames)
+
+
+# ---- generated pages ------------------------------------------------------------------------------------------------
+
+
+def rows(app, name):
+    path = pathlib.Path(app.srcdir) / name
+    with open(path, encoding="utf8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def course_rows(app):
+    return rows(app, "reference/course.csv")
+
+
+def course_map(app):
+    """All chapters: those that are written with a link and a summary, the others by name."""
+    written = [row for row in course_rows(app) if row["document"] in app.env.found_docs]
+    planned = [row for row in course_rows(app) if row["document"] not in app.env.found_docs]
+    lines = ["::::{grid} 1 1 2 2", ":gutter: 3", ":class-container: chapter-cards", ""]
+    for row in written:
+        lines += [
+            f":::{{grid-item-card}} {row['chapter']}. {row['title']}",
+            f":link: /{row['document']}",
+            ":link-type: doc",
+            "",
+            row["summary"],
+            ":::",
+        ]
+    lines += ["::::", ""]
+    if planned:
+        lines += ["Planned, in this order around them:", ""]
+        lines += [f"- {row['chapter']}. {row['title']}" for row in planned]
+    return lines
+
+
+def by_chapter(app, table):
+    """[(chapter row, [rows of the table])] in the order of the course, chapters without rows left out."""
+    groups = []
+    for chapter in course_rows(app):
+        mine = [row for row in table if row["section"].split(".")[0] == chapter["chapter"]]
+        if mine:
+            groups.append((chapter, mine))
+    return groups
+
+
+def chapter_heading(app, chapter):
+    written = chapter["document"] in app.env.found_docs
+    return f"## {chapter['chapter']}. {chapter['title']}" + ("" if written else " (not written yet)")
+
+
+def questions(app):
+    """Every question and every tested claim, with the section that answers it."""
+    syllabus = [row for row in rows(app, "tests/syllabus.csv") if row["kind"] in ("question", "claim")]
+    covered = {
+        name: number for number, (_, _, ids) in contents.covered(pathlib.Path(app.srcdir)).items() for name in ids
+    }
+    lines = []
+    for chapter, mine in by_chapter(app, syllabus):
+        lines += [chapter_heading(app, chapter), ""]
+        for kind, word in (("question", "Asked"), ("claim", "Put to the test")):
+            some = [row for row in mine if row["kind"] == kind]
+            if some:
+                lines += [f"**{word}**", ""]
+            for row in some:
+                section = covered.get(row["id"], row["section"])
+                lines.append(f"- {{section}}`{section}`: {row['topic']} ({row['id']})")
+            lines.append("")
+    return lines
+
+
+def errata(app):
+    """Every correction, grouped by the chapter that treats it."""
+    table = rows(app, "reference/errata.csv")
+    lines = []
+    for chapter, mine in by_chapter(app, table):
+        lines += [chapter_heading(app, chapter), ""]
+        for row in mine:
+            source = f" Source: {row['source']}." if row["source"] else ""
+            lines += [
+                f"({row['id']})=",
+                f"{row['id']} ({row['kind']})",
+                f": The notes: {row['notes']}",
+                "",
+                f"  Right: {row['correction']}",
+                "",
+                f"  <small>{row['place']}.{source} Section {{section}}`{row['section']}`.</small>",
+                "",
+            ]
+    return lines
+
+
+def repository_links(app):
+    if not app.config.repository_url:
+        return []
+    return [f"The sources stand in [the repository]({app.config.repository_url})."]
+
+
+PAGES = {"course-map": course_map, "questions": questions, "errata": errata, "repository": repository_links}
+
+
+def fill_in(app, docname, source):
+    """Replace a line `% generated: name` by what the data say."""
+    if docname not in GENERATED:
+        return
+    for name, page in PAGES.items():
+        mark = f"% generated: {name}\n"
+        if mark in source[0]:
+            source[0] = source[0].replace(mark, "\n".join(page(app)) + "\n")
+
+
+# ---- exercises ------------------------------------------------------------------------------------------------------
+
+
+def name_solutions(app, doctree):
+    """A hidden solution says so, instead of "Show code cell content"."""
+    for node in doctree.findall(nodes.container):
+        if "tag_exercise-solution" in node.get("classes", []) and node.get("hide_mode"):
+            node["prompt_show"], node["prompt_hide"] = "Show a solution", "Hide the solution"
+
+
+# ---- links to the repository, once its address is known -------------------------------------------------------------
+
+
+def repository_buttons(app, pagename, templatename, context, doctree):
+    """Binder, Colab and edit links; none at all without REPOSITORY_URL."""
+    url, branch = app.config.repository_url, app.config.repository_branch
+    buttons = context.get("header_buttons")
+    if not url or buttons is None or pagename not in app.env.found_docs:
+        return
+    path = pathlib.Path(app.env.doc2path(pagename)).relative_to(app.srcdir).as_posix()
+    github = urllib.parse.urlparse(url).netloc == "github.com"
+    name = urllib.parse.urlparse(url).path.strip("/")
+    links = []
+    if github and path.endswith(".ipynb"):
+        lab = urllib.parse.quote(f"lab/tree/{path}", safe="")
+        links += [
+            ("Run on Binder", f"https://mybinder.org/v2/gh/{name}/{branch}?urlpath={lab}", "fas fa-rocket"),
+            (
+                "Run on Colab",
+                f"https://colab.research.google.com/github/{name}/blob/{app.config.colab_branch}/{path}",
+                "fas fa-play",
+            ),
+        ]
+    links += [
+        ("Repository", url, "fas fa-code-branch"),
+        ("Suggest an edit", f"{url}/edit/{branch}/{path}", "fas fa-pencil-alt"),
+    ]
+    buttons.insert(
+        0,
+        {
+            "type": "group",
+            "label": "repository-buttons",
+            "tooltip": "Run or edit this page",
+            "icon": "fas fa-rocket",
+            "buttons": [
+                {"type": "link", "text": text, "url": link, "tooltip": text, "icon": icon, "label": text}
+                for text, link, icon in links
+            ],
+        },
+    )
+
+
+def setup(app):
+    app.add_config_value("repository_url", os.environ.get("REPOSITORY_URL", "").rstrip("/").removesuffix(".git"), "env")
+    app.add_config_value("repository_branch", os.environ.get("REPOSITORY_BRANCH", "main"), "env")
+    app.add_config_value("colab_branch", os.environ.get("COLAB_BRANCH", "colab"), "env")
+    app.add_node(section_link)
+    app.add_role("section", SectionRole())
+    app.connect("env-before-read-docs", find_sections)
+    app.connect("source-read", fill_in)
+    app.connect("doctree-read", name_solutions)
+    app.connect("doctree-resolved", resolve_sections)
+    app.connect("html-page-context", repository_buttons, priority=502)
+    app.add_js_file("course.js", loading_method="defer")
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,0 +1,68 @@
+"""Serve every asset of the site from the site itself, and mend what the theme leaves inaccessible."""
+
+import importlib.util
+import pathlib
+import re
+import shutil
+
+# What tex-chtml.js loads by itself when a page needs it; the rest of MathJax stays out of the site.
+MATHJAX = ["tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions", "a11y/assistive-mml.js", "ui/safe.js"]
+
+# The theme's markup, and what a screen reader needs in its place.
+MENDS = [
+    (
+        re.compile(r'<div(?: id="pst-primary-sidebar")? class="bd-sidebar-primary'),
+        lambda m: m[0].replace("<div", '<div role="complementary" aria-label="Contents of the book"', 1),
+    ),
+    (re.compile(r' title="Search" aria-label="Search" data-bs'), ' aria-label="Search" data-bs'),
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
+]
+
+
+def _package(name):
+    return pathlib.Path(importlib.util.find_spec(name).submodule_search_locations[0])
+
+
+def copy_mathjax(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    source = _package("sphinx-mathjax-offline") / "static" / "mathjax"
+    target = pathlib.Path(app.outdir) / "_static" / "vendor" / "mathjax"
+    for name in MATHJAX:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source / name, target / name)
+
+
+def mend_pages(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    for page in pathlib.Path(app.outdir).rglob("*.html"):
+        before = after = page.read_text("utf8")
+        if 'aria-label="Contents of the book"' not in after:
+            for pattern, replacement in MENDS:
+                after = pattern.sub(replacement, after)
+        if after != before:
+            page.write_text(after, "utf8")
+
+
+def drop_thebe(app, pagename, templatename, context, doctree):
+    """Thebe starts code on a foreign server and is loaded from one."""
+
+    def foreign(script):
+        text = str(getattr(script, "filename", script) or "") + str((getattr(script, "attributes", {})).get("body") or "")
+        return "thebe" in text.lower()
+
+    context["script_files"] = [script for script in context.get("script_files", []) if not foreign(script)]
+    context["css_files"] = [
+        sheet for sheet in context.get("css_files", []) if "thebe" not in str(getattr(sheet, "filename", sheet))
+    ]
+
+
+def setup(app):
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", mend_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,54 @@
+// What scrolls sideways can be reached with the keyboard, and says what it is.
+(() => {
+  const KINDS = [
+    ["div.highlight pre", "Code, scrolls sideways"],
+    ["div.output pre, div.cell_output pre", "Output, scrolls sideways"],
+    [".table-scroll", "Table, scrolls sideways"],
+    ["div.math", "Equation, scrolls sideways"],
+  ];
+
+  function mark() {
+    for (const [selector, label] of KINDS)
+      for (const element of document.querySelectorAll(selector)) {
+        const scrolls = element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1;
+        if (scrolls && getComputedStyle(element).overflowX !== "visible") {
+          element.tabIndex = 0;
+          element.setAttribute("role", "group");
+          element.setAttribute("aria-label", label);
+        } else if (element.getAttribute("aria-label") === label) {
+          for (const name of ["tabindex", "role", "aria-label"]) element.removeAttribute(name);
+        }
+      }
+  }
+
+  function start() {
+    for (const table of document.querySelectorAll("article table")) {
+      if (table.closest(".table-scroll, .highlighttable")) continue;
+      const box = document.createElement("div");
+      box.className = "table-scroll";
+      table.replaceWith(box);
+      box.append(table);
+    }
+    // A browser that is told where its window stands in the page also prints open what is closed.
+    const closed = [];
+    addEventListener("beforeprint", () => {
+      for (const details of document.querySelectorAll("article details:not([open])")) {
+        details.open = true;
+        closed.push(details);
+      }
+    });
+    addEventListener("afterprint", () => closed.splice(0).forEach((details) => (details.open = false)));
+
+    mark();
+    let waiting = 0;
+    const soon = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(mark, 60);
+    };
+    new ResizeObserver(soon).observe(document.documentElement);
+    const article = document.querySelector("article");
+    if (article) new MutationObserver(soon).observe(article, { childList: true, subtree: true });
+  }
+
+  document.readyState === "loading" ? addEventListener("DOMContentLoaded", start) : start();
+})();

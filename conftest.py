@@ -1,0 +1,22 @@
+"""What holds for every test and every kernel that a test starts: no network, no screen, this checkout's nnlib."""
+
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).parent
+GUARD = ROOT / "tests" / "offline"  # holds a sitecustomize.py: kernels import it because it is on their path
+
+if str(GUARD) not in sys.path:
+    sys.path[:0] = [str(GUARD), str(ROOT)]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+import sitecustomize as offline  # noqa: E402
+
+offline.install()
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
+os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
