@@ -2,10 +2,12 @@
 
 The modules stand on floors and import only downward::
 
-    4  plotting  training  ensemble       5  widgets  course  experiments
-    3  network  diagnostics
-    2  layers  optimizers  regularizers
-    1  activations  initializers  parameters  losses  schedules  metrics  data  gradcheck  callbacks  perceptron  autodiff
+    5  widgets  course
+    4  plotting  training
+    3  network
+    2  layers  optimizers
+    1  activations  initializers  parameters  losses  schedules  metrics
+       data  gradcheck  callbacks  perceptron  autodiff
     0  numpy
 
 ``import nnlib`` costs a few milliseconds beyond NumPy: a module is imported when its name is first used.
@@ -16,8 +18,8 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations", "autodiff", "callbacks", "course", "data", "gradcheck", "initializers", "layers", "losses", "metrics",
-    "network", "optimizers", "parameters", "perceptron", "plotting", "schedules", "training", "widgets",
+    "activations", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck", "callbacks",
+    "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training", "widgets", "course",
 )  # fmt: skip
 
 __all__ = ["__version__", *_MODULES]

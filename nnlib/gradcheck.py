@@ -99,10 +99,7 @@ def check_gradients(network, loss, x, target, *, rng, eps=1e-6, training=False, 
     TypeError
         If the network is not float64.
     """
-    if network.dtype != np.float64:
-        raise TypeError(
-            f"a gradient check needs float64, this network is {network.dtype}: build it with dtype=np.float64"
-        )
+    _in_float64(network)
     x = np.array(x, np.float64)
     frozen = _generators(network)
 
@@ -132,6 +129,13 @@ def check_gradients(network, loss, x, target, *, rng, eps=1e-6, training=False, 
     return report
 
 
+def _in_float64(network):
+    if network.dtype != np.float64:
+        raise TypeError(
+            f"a gradient check needs float64, this network is {network.dtype}: build it with dtype=np.float64"
+        )
+
+
 def numerical_gradient_in_place(value, array, eps, entries):
     """Central differences of value() with respect to chosen entries of an array that value reads."""
     numeric = np.empty(len(entries))
@@ -156,10 +160,7 @@ def directional_check(network, loss, x, target, *, rng, eps=1e-6):
     -------
     numeric, analytic : float
     """
-    if network.dtype != np.float64:
-        raise TypeError(
-            f"a gradient check needs float64, this network is {network.dtype}: build it with dtype=np.float64"
-        )
+    _in_float64(network)
     direction = rng.normal(size=network.theta.size)
     direction /= np.linalg.norm(direction)
     theta = network.theta.copy()

@@ -1,7 +1,7 @@
 """Initializers: functions from a random generator and a shape to the first values of a parameter.
 
-A weight of shape (n_in, n_out) has fan-in n_in and fan-out n_out; one of shape (C_out, C_in, H, W) has fan-in C_in H W and
-fan-out C_out H W; a stack (k, n_in, n_out) of matrices has the fans of one of them.  Every initializer returns float64.
+A weight of shape (n_in, n_out) has fan-in n_in and fan-out n_out; one of shape (C_out, C_in, H, W) has fan-in C_in H W
+and fan-out C_out H W; a stack (k, n_in, n_out) of matrices has the fans of one of them.  All return float64.
 """
 
 import math
@@ -63,7 +63,7 @@ def lecun_uniform(rng, shape):
 
 
 def xavier_normal(rng, shape):
-    """Normal, variance 2 / (fan_in + fan_out): a compromise of forward and backward pass (Glorot & Bengio 2010, eq. 12)."""
+    """Normal, variance 2 / (fan_in + fan_out): between what the two passes want (Glorot & Bengio 2010, eq. 12)."""
     return rng.normal(0.0, math.sqrt(2.0 / sum(fans(shape))), shape)
 
 

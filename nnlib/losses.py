@@ -1,7 +1,7 @@
 """Losses: functions from (output, target) to the mean loss over the batch and its gradient with respect to the output.
 
-Cross-entropies take **logits**, the numbers before the sigmoid or softmax, since together the two have a gradient that is
-short, exact and never vanishes on a mistake.  The gradient is a new array of the output's shape and dtype.
+Cross-entropies take **logits**, the numbers before the sigmoid or softmax, since together the two have a gradient that
+is short, exact and never vanishes on a mistake.  The gradient is a new array of the output's shape and dtype.
 """
 
 import functools
@@ -85,9 +85,7 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
     n, k = z.shape
     y = one_hot(target, k, z.dtype) if np.ndim(target) == 1 else np.asarray(target, z.dtype)
     if y.shape != z.shape:
-        raise ValueError(
-            f"logits of shape {z.shape} need {n} class numbers or targets of shape {z.shape}, got {y.shape}"
-        )
+        raise ValueError(f"logits of shape {z.shape} take {n} class numbers or targets of their shape, got {y.shape}")
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + label_smoothing / k
     total = n

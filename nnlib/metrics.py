@@ -4,7 +4,7 @@ import numpy as np
 
 
 def predicted_classes(output):
-    """Class numbers (N,) from logits or probabilities (N, K), from the logits (N,) or (N, 1) of a yes, or from classes."""
+    """Class numbers (N,) from logits or probabilities (N, K), from logits (N,) or (N, 1) of a yes, or from classes."""
     output = np.asarray(output)
     if output.ndim == 2 and output.shape[1] > 1:
         return output.argmax(axis=1)

@@ -1,5 +1,6 @@
 """Network: layers one after another over one vector of parameters."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import numpy as np
 
 from nnlib import activations, layers
 from nnlib.layers.layer import Layer
+from nnlib.parameters import Parameter
 
 FORMAT = "nnlib network, version 1"
 
@@ -39,7 +41,7 @@ class Sequential(Layer):
         if len(set(map(id, layers))) < len(layers):
             raise ValueError("Sequential takes each layer once: make a second one for a second place")
         sizes = [(layer, layer.n_in, layer.n_out) for layer in layers if hasattr(layer, "n_out")]
-        for (before, _, n_out), (after, n_in, _) in zip(sizes, sizes[1:]):
+        for (before, _, n_out), (after, n_in, _) in itertools.pairwise(sizes):
             between = layers[layers.index(before) + 1 : layers.index(after)]
             factor = 2 ** sum(type(layer).__name__ == "CReLU" for layer in between)
             if n_out * factor != n_in and all(type(layer).__name__ in _KEEPS_WIDTH for layer in between):
@@ -124,8 +126,8 @@ class Sequential(Layer):
         """A table of the layers, the shapes of their parameters and how many there are."""
         rows = [("layer", "parameters", "count")]
         for layer in self.layers:
-            named = [(name, p) for name, p in vars(layer).items() if p in _of(layer)]
-            shapes = ", ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in named)
+            own = [(name, p) for name, p in vars(layer).items() if isinstance(p, Parameter)]
+            shapes = ", ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in own)
             rows.append((repr(layer), shapes or "–", f"{sum(p.size for p in layer.parameters):,}"))
         rows.append(("total", "", f"{sum(p.size for p in self.parameters):,}"))
         return Table(rows)
@@ -151,10 +153,6 @@ class Table(str):
 
 
 _KEEPS_WIDTH = {"Activation", "Dropout", "PReLU", "RReLU", "CReLU"}
-
-
-def _of(layer):
-    return [p for p in layer.parameters]
 
 
 def _mend_for(thing):

@@ -29,7 +29,8 @@ class Optimizer:
         """Move ``theta`` in place, against ``grad``; both (P,) of one dtype.  The first step allocates the state."""
         if theta.shape != grad.shape or theta.dtype != grad.dtype:
             raise ValueError(
-                f"step takes two vectors of one shape and dtype, got {theta.dtype} {theta.shape} and {grad.dtype} {grad.shape}"
+                "step takes two vectors of one shape and dtype, "
+                f"got {theta.dtype} {theta.shape} and {grad.dtype} {grad.shape}"
             )
         if self.n_steps == 0:
             for name in (*self.state, "scratch"):

@@ -168,8 +168,9 @@ def _examples(name, pair):
 def _diverged_text(run, value):
     n_steps = len(run.history.batch_loss)
     recent = ", ".join(f"{loss:.3g}" for loss in run.history.batch_loss[-3:]) or "none"
+    norm = float(np.linalg.norm(run.network.grad))
     return (
-        f"the loss became {value} at step {n_steps} (epoch {run.epoch}); "
-        f"learning rate {run.optimizer.learning_rate:g}, gradient norm {float(np.linalg.norm(run.network.grad)):.3g}, losses before: {recent}. "
+        f"the loss became {value} at step {n_steps} (epoch {run.epoch}); learning rate {run.optimizer.learning_rate:g}, "
+        f"gradient norm {norm:.3g}, losses before: {recent}. "
         "Lower the learning rate, scale the inputs, or look for log(0) and division by zero"
     )

@@ -9,7 +9,8 @@ class Layer:
     """One step of a network: ``forward`` computes the output, ``backward`` hands the gradient of the loss on.
 
     ``forward`` and ``backward`` return arrays that belong to the layer and are overwritten by its next call: copy what
-    you want to keep.  ``backward`` speaks of the batch that went forward last, and *overwrites* the parameters' gradients.
+    you want to keep.  ``backward`` speaks of the batch that went forward last, and *overwrites* the parameters'
+    gradients.
     """
 
     dtype = None  # until initialize
