@@ -104,20 +104,19 @@ def write(path, notebook):
     path.write_text(text_of(notebook), "utf8", newline="\n")
 
 
-def execute(path):
+def execute(path, widgets=False, quiet=False):
     """The notebook, executed from top to bottom in its own folder by this Python."""
     from nbclient import NotebookClient
 
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    os.environ.setdefault("PYTHONWARNINGS", "default")
     notebook = read(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    done = 0
+    done, shown = 0, sys.stderr.isatty() and not quiet
 
     def show(cell, cell_index, **_):
         nonlocal done
         done += 1
-        if sys.stderr.isatty():
+        if shown:
             print(f"\r  {path.name}: cell {done} of {len(code)}", end="", file=sys.stderr, flush=True)
 
     client = NotebookClient(
@@ -126,10 +125,10 @@ def execute(path):
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=show,
-        store_widget_state=False,
+        store_widget_state=widgets,
     )
     client.execute()
-    if sys.stderr.isatty():
+    if shown:
         print(file=sys.stderr)
     return notebook
 

@@ -1,0 +1,57 @@
+# How Neural Networks Really Work: `make help` lists the commands.
+# The work is done by small Python programs in tools/, which run on Windows, too (see README.md).
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo python3)
+RUN := .venv/bin/python
+PYTEST := $(RUN) -m pytest
+PARALLEL ?= 2
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help environment book notebooks test site-test check lint serve lab weight clean distclean
+
+help:  ## list the commands
+	@echo "make <command>, with Python 3.11 to 3.13 (PYTHON=python3.12 chooses one):"
+	@echo
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+
+environment:  ## set up .venv (every command below does so by itself)
+	@command -v "$(PYTHON)" >/dev/null || { echo "error: $(PYTHON) not found: install Python 3.11, 3.12 or 3.13, or say where one is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" tools/environment.py
+
+book: environment  ## run the notebooks, compare them with what is committed, build the site in _build/html
+	@$(RUN) tools/book.py
+
+notebooks: environment  ## run the notebooks in place and keep their new outputs
+	@$(RUN) tools/notebooks.py run
+
+lint: environment  ## ruff, over notebooks, too
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) tools/notebooks.py check
+
+test: environment  ## every test that needs no browser; the network is off
+	@$(PYTEST) tests chapters --ignore=tests/site --nbval -n $(PARALLEL) --dist loadfile
+
+site-test: book  ## the built site in a real browser, with the network off
+	@$(RUN) tools/page_weight.py
+	@$(PYTEST) tests/site
+
+check: lint test site-test  ## everything that the continuous integration runs
+
+weight: book  ## how heavy each page is
+	@$(RUN) tools/page_weight.py
+
+serve: book  ## show the site at http://localhost:8000
+	@echo "http://localhost:8000 (stop with Ctrl-C)"
+	@$(RUN) -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: environment  ## open the chapters in JupyterLab
+	@$(RUN) -m jupyterlab chapters
+
+clean:  ## remove what was built
+	@rm -rf _build jupyter_execute .pytest_cache .ruff_cache .hypothesis build nnlib.egg-info
+
+distclean: clean  ## remove the environment, too
+	@rm -rf .venv
