@@ -19,9 +19,17 @@ class Value:
         other = as_value(other)
         return Value(self.data + other.data, "+", ((self, lambda g: g), (other, lambda g: g)))
 
+    def __sub__(self, other):
+        other = as_value(other)
+        return Value(self.data - other.data, "-", ((self, lambda g: g), (other, lambda g: -g)))
+
     def __mul__(self, other):
         other = as_value(other)
         return Value(self.data * other.data, "*", ((self, lambda g: g * other.data), (other, lambda g: g * self.data)))
+
+    def __truediv__(self, other):
+        other, ratio = as_value(other), self.data / as_value(other).data
+        return Value(ratio, "/", ((self, lambda g: g / other.data), (other, lambda g: -g * ratio / other.data)))
 
     def __matmul__(self, other):
         other = as_value(other)
@@ -36,19 +44,13 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self):
-        return self * -1
-
-    def __sub__(self, other):
-        return self + -as_value(other)
+        return Value(-self.data, "-", ((self, lambda g: -g),))
 
     def __rsub__(self, other):
-        return -self + other
-
-    def __truediv__(self, other):
-        return self * as_value(other) ** -1
+        return as_value(other) - self
 
     def __rtruediv__(self, other):
-        return self**-1 * other
+        return as_value(other) / self
 
     def __rmatmul__(self, other):
         return as_value(other) @ self
@@ -67,18 +69,19 @@ class Value:
         return self.apply("tanh", a := np.tanh(self.data), 1 - a * a)
 
     def sigmoid(self):
-        return self.apply("sigmoid", a := 0.5 + 0.5 * np.tanh(0.5 * self.data), a * (1 - a))
+        return self.apply("sigmoid", a := np.exp(-np.logaddexp(0, -self.data)), a * (1 - a))
 
     def relu(self):
         return self.apply("relu", np.maximum(self.data, 0), self.data > 0)
 
     def sum(self, axis=None):
+        """Over one axis, which stays with size 1, or over all elements."""
         a = self.data.sum(axis=axis, keepdims=axis is not None)
         return Value(a, "sum", ((self, lambda g: np.broadcast_to(g, self.data.shape)),))
 
     def mean(self, axis=None):
         total = self.sum(axis)
-        return total * (total.data.size / self.data.size)
+        return total / (self.data.size / total.data.size)
 
     def backward(self):
         """Fill ``grad`` of every value that this one came from; it must be a single number."""
