@@ -1,0 +1,97 @@
+"""Interactive figures on a page: a still beside each live one, and a state without what the page does not need."""
+
+import json
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+LOG = logging.getLogger(__name__)
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "ipywidgets_state"
+UNSEEN = ("LayoutModel", "StyleModel")  # ends of the model names that only JupyterLab draws from
+SHARED = ("_esm", "_css")  # the same text in every chart
+
+
+def page_state(env, docname):
+    """The widget state that MyST-NB saved for a page: {model id: model}."""
+    _, attributes = NbMetadataCollector.get_js_files(env, docname).get(STATE, (None, {}))
+    return json.loads(attributes["body"])["state"] if attributes else {}
+
+
+def slim(app, doctree):
+    """Keep what draws: no layouts, no styles, no empty traits, and one copy of the chart's code per page."""
+    env = app.env
+    files = NbMetadataCollector.get_js_files(env, env.docname)
+    if STATE not in files:
+        return
+    uri, attributes = files[STATE]
+    document, first = json.loads(attributes["body"]), {}
+    document["state"] = {k: m for k, m in document["state"].items() if not m["model_name"].endswith(UNSEEN)}
+    for key, model in document["state"].items():
+        traits = {
+            name: value
+            for name, value in model["state"].items()
+            if value is not None and not name.startswith(("_model", "_view")) and name not in ("layout", "style")
+        }
+        for name in SHARED:
+            if traits.get(name):
+                owner = first.setdefault((name, traits[name]), key)
+                if owner != key:
+                    traits[name] = {"same_as": owner}
+        model["state"] = traits
+    # A script element ends at "</script": keep every "</" out of it.
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    files[STATE] = (uri, {**attributes, "body": body})
+
+
+def _shown(state, model_id):
+    """Title and sentence of the figure with this id as it is saved, or None where it is no figure of ours."""
+    for child in state.get(model_id, {}).get("state", {}).get("children", ()):
+        traits = state.get(child.removeprefix("IPY_MODEL_"), {}).get("state", {})
+        if "texts" in traits:
+            index = 0
+            for k, control in enumerate(traits["controls"]):
+                index = index * len(control["values"]) + traits[f"setting_{k}"]
+            return traits["title"], traits["texts"][index]
+    return None
+
+
+class PlaceStills(SphinxPostTransform):
+    """Put the picture of a bundle before its live view, with its sentence, until the live figure stands."""
+
+    default_priority = 3  # before MyST-NB chooses one of the bundle
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        bundles = [n for n in self.document.findall(nodes.container) if n.get("nb_element") == "mime_bundle"]
+        state = None
+        for bundle in bundles:
+            kinds = {child["mime_type"]: child for child in bundle.children}
+            if VIEW not in kinds:
+                continue
+            if state is None:
+                state = page_state(self.env, self.env.docname)
+            view = kinds[VIEW]
+            script = view.astext()
+            shown = _shown(state, json.loads(script[script.index(">") + 1 : script.rindex("<")])["model_id"])
+            if shown is None:
+                continue
+            title, sentence = shown
+            images = list(kinds["image/png"].findall(nodes.image)) if "image/png" in kinds else []
+            if not images:
+                LOG.warning("interactive figure %r has no still picture", title, location=bundle)
+            still = nodes.container(classes=["sw-still"])
+            for image in images:
+                image["alt"] = f"{title}. {sentence}"
+                image["loading"] = "lazy"
+                still += image.deepcopy()
+            still += nodes.paragraph(text=sentence)
+            view.insert(0, still)
+
+
+def setup(app):
+    app.connect("doctree-read", slim)
+    app.add_post_transform(PlaceStills)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

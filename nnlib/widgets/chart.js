@@ -1,0 +1,564 @@
+// Draw one frame of an interactive figure: panels as one SVG in the page's own colors, and the sentence under it.
+
+const GAP = 28; // px between panels
+const esc = (t) => String(t).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const r1 = (v) => Math.round(v * 10) / 10;
+const color = (role) => `var(--nn-${role})`;
+
+// ---- numbers and ticks ----------------------------------------------------------------------------------------
+
+const SUPER = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const power = (k) => (k === 0 ? "1" : k === 1 ? "10" : "10" + [...String(k)].map((c) => SUPER[c]).join(""));
+const minus = (t) => t.replace(/-/g, "−");
+
+function short(v) {
+  if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "∞" : "−∞";
+  const a = Math.abs(v);
+  if (a !== 0 && (a < 1e-3 || a >= 1e5)) {
+    const [m, e] = v.toExponential(1).split("e");
+    return minus(m.replace(/\.0$/, "")) + "·" + power(Number(e));
+  }
+  return minus(String(Number(v.toPrecision(3))));
+}
+
+function linearTicks(lo, hi, count) {
+  const raw = (hi - lo) / Math.max(1, count);
+  const unit = 10 ** Math.floor(Math.log10(raw));
+  const step = unit * [1, 2, 2.5, 5, 10].find((m) => m * unit >= raw * 0.999);
+  const digits = Math.max(0, -Math.floor(Math.log10(step)) + (step / unit === 2.5 ? 1 : 0));
+  const out = [];
+  for (let k = Math.ceil(lo / step - 1e-9); k * step <= hi + step * 1e-9; k++) {
+    const v = k * step;
+    const big = Math.max(Math.abs(lo), Math.abs(hi));
+    out.push([v, big >= 1e5 || big < 1e-3 ? short(v) : minus((Math.abs(v) < step / 1e6 ? 0 : v).toFixed(Math.min(digits, 8)))]);
+  }
+  return out;
+}
+
+function logTicks(lo, hi, count) {
+  const a = Math.ceil(Math.log10(lo) - 1e-9), b = Math.floor(Math.log10(hi) + 1e-9);
+  const out = [];
+  if (b - a >= 1) {
+    const skip = Math.ceil((b - a + 1) / Math.max(2, count));
+    for (let k = a; k <= b; k++) if ((k - a) % skip === 0) out.push([10 ** k, power(k)]);
+    return out;
+  }
+  for (let k = a - 1; k <= b; k++)
+    for (const m of [1, 2, 5]) {
+      const v = m * 10 ** k;
+      if (v >= lo * 0.999 && v <= hi * 1.001) out.push([v, short(v)]);
+    }
+  return out;
+}
+
+let ruler;
+function textWidth(text, size = 12) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  ruler.font = `${size}px system-ui, sans-serif`;
+  return ruler.measureText(text).width;
+}
+
+// ---- the ground a plot stands on: axes, grid, title, legend ------------------------------------------------------
+
+const scale = (range, from, to, log) => {
+  const [lo, hi] = log ? range.map(Math.log10) : range;
+  const f = (v) => from + ((to - from) * ((log ? Math.log10(v) : v) - lo)) / (hi - lo);
+  // far outside is as good as just outside, and keeps the path's numbers small
+  return (v) => {
+    const p = f(v);
+    return Number.isNaN(p) ? NaN : Math.max(-2e3, Math.min(4e3, p));
+  };
+};
+
+const text = (x, y, t, cls, more = "") => `<text x="${r1(x)}" y="${r1(y)}" class="${cls}" ${more}>${esc(t)}</text>`;
+
+function symbol(kind, x, y, r, fill) {
+  x = r1(x), y = r1(y);
+  const s = `fill="${fill}" class="nn-dot"`;
+  if (kind % 4 === 1) return `<rect x="${r1(x - r * 0.9)}" y="${r1(y - r * 0.9)}" width="${r1(r * 1.8)}" height="${r1(r * 1.8)}" ${s}/>`;
+  if (kind % 4 === 2) return `<path d="M${x} ${r1(y - r * 1.2)}l${r1(r * 1.1)} ${r1(r * 2)}h${r1(-r * 2.2)}z" ${s}/>`;
+  if (kind % 4 === 3) return `<path d="M${x} ${r1(y - r * 1.3)}l${r1(r * 1.3)} ${r1(r * 1.3)}l${r1(-r * 1.3)} ${r1(r * 1.3)}l${r1(-r * 1.3)} ${r1(-r * 1.3)}z" ${s}/>`;
+  return `<circle cx="${x}" cy="${y}" r="${r}" ${s}/>`;
+}
+
+// legend entries: {label, color, shape: "line" | "dash" | "box" | 0..3}
+function legendRow(entries, x, y, width) {
+  let out = "", at = x, rows = 1;
+  for (const e of entries) {
+    const w = 22 + textWidth(e.label) + 16;
+    if (at > x && at + w - 16 > x + width) (at = x), (y += 18), rows++;
+    const c = color(e.color);
+    if (e.shape === "line" || e.shape === "dash")
+      out += `<path d="M${r1(at)} ${y - 4}h16" class="nn-line" stroke="${c}" ${e.shape === "dash" ? 'stroke-dasharray="5 4"' : ""}/>`;
+    else if (e.shape === "box") out += `<rect x="${r1(at + 2)}" y="${y - 10}" width="12" height="12" rx="2" fill="${c}"/>`;
+    else out += symbol(e.shape, at + 8, y - 4, 4, c);
+    out += text(at + 22, y, e.label, "nn-key");
+    at += w;
+  }
+  return { svg: out, rows: entries.length ? rows : 0 };
+}
+
+// Lays out one plot and hands back where its data area is.
+function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, grid = true, bar }) {
+  let top = 0, svg = "";
+  if (p.title) (svg += text(0, 14, p.title, "nn-heading")), (top += 24);
+  const key = legendRow(entries, 0, top + 13, box.w);
+  if (key.rows) (svg += key.svg), (top += 18 * key.rows + 6);
+  let yTicks = y ? (yLog ? logTicks : linearTicks)(...y, box.h > 240 ? 5 : 4) : [];
+  const left = y ? Math.max(24, Math.max(...yTicks.map(([, t]) => textWidth(t)), 0) + 10) : 0;
+  if (p.y_label || bar) {
+    if (p.y_label) svg += text(0, top + 12, p.y_label, "nn-label");
+    if (bar) svg += bar(box.w - right, top + 12);
+    top += 22;
+  }
+  if (!top) top = 8;
+  const bottom = 22 + (p.x_label ? 18 : 0) + (names?.extra ?? 0);
+  const area = { l: left, t: top, r: box.w - right, b: box.h - bottom };
+  const X = x && scale(x, area.l, area.r, xLog), Y = y && scale(y, area.b, area.t, yLog);
+  if (grid) {
+    for (const [v] of yTicks) svg += `<path d="M${r1(area.l)} ${r1(Y(v))}H${r1(area.r)}" class="${v === 0 && !yLog ? "nn-zero" : "nn-grid"}"/>`;
+    if (!yTicks.some(([v]) => v === y[0])) svg += `<path d="M${r1(area.l)} ${r1(area.b)}H${r1(area.r)}" class="nn-grid"/>`;
+  }
+  for (const [v, t] of yTicks) svg += text(area.l - 7, Y(v) + 4, t, "nn-tick", 'text-anchor="end"');
+  if (x && !names) {
+    let ticks = (xLog ? logTicks : linearTicks)(...x, Math.max(2, Math.floor((area.r - area.l) / 64)));
+    for (const [v, t] of ticks) {
+      const at = X(v), half = textWidth(t) / 2;
+      svg += `<path d="M${r1(at)} ${r1(area.b)}v4" class="nn-axis"/>` + text(Math.min(at, box.w - half), area.b + 17, t, "nn-tick", 'text-anchor="middle"');
+    }
+  }
+  if (p.x_label) svg += text((area.l + area.r) / 2, box.h - 4, p.x_label, "nn-label", 'text-anchor="middle"');
+  return { svg, area, X, Y };
+}
+
+let serial = 0;
+const clipped = (area, inner, pad = 0) => {
+  const id = "nn-clip-" + ++serial;
+  return `<clipPath id="${id}"><rect x="${r1(area.l - pad)}" y="${r1(area.t - pad)}" width="${r1(area.r - area.l + 2 * pad)}" height="${r1(area.b - area.t + 2 * pad)}"/></clipPath><g clip-path="url(#${id})">${inner}</g>`;
+};
+
+// ---- lines and points ---------------------------------------------------------------------------------------------
+
+const seriesXY = (p, i) => {
+  const s = p.series[i];
+  if (s.shape.length === 2) return { n: s.shape[0], x: (k) => s.data[2 * k], y: (k) => s.data[2 * k + 1], path: true };
+  return { n: s.shape[0], x: p.x ? (k) => p.x.data[k] : (k) => k, y: (k) => s.data[k], path: false };
+};
+
+function trace(xs, n, X, Y, steps) {
+  let d = "", pen = "M", before;
+  for (let k = 0; k < n; k++) {
+    const x = X(xs.x(k)), y = Y(xs.y(k));
+    if (Number.isNaN(x) || Number.isNaN(y)) { pen = "M"; continue; }
+    if (steps && pen === "L") d += `L${r1(x)} ${r1(before)}`;
+    d += `${pen}${r1(x)} ${r1(y)}`;
+    (pen = "L"), (before = y);
+  }
+  return d;
+}
+
+function drawLines(p, X, Y, area) {
+  let out = "";
+  p.series.forEach((_, i) => {
+    const s = seriesXY(p, i), c = color(p.colors[i]), band = p.bands[i];
+    if (band) {
+      const lo = { x: s.x, y: (k) => band[0].data[k] }, hi = { x: (k) => s.x(s.n - 1 - k), y: (k) => band[1].data[s.n - 1 - k] };
+      out += `<path d="${trace(lo, s.n, X, Y)}${trace(hi, s.n, X, Y).replace("M", "L")}Z" fill="${c}" class="nn-band"/>`;
+    }
+  });
+  p.series.forEach((_, i) => {
+    const s = seriesXY(p, i), c = color(p.colors[i]);
+    const d = trace(s, s.n, X, Y, p.steps);
+    if (s.path) out += `<path d="${d}" class="nn-halo"/>`;
+    out += `<path d="${d}" class="nn-line${s.path ? " nn-path" : ""}" stroke="${c}" ${p.dashes[i] ? 'stroke-dasharray="6 4"' : ""}/>`;
+    if (s.path && s.n > 1) {
+      for (let k = 1; s.n <= 80 && k < s.n - 1; k++) {
+        const x = X(s.x(k)), y = Y(s.y(k));
+        if (x === x && y === y) out += `<circle cx="${r1(x)}" cy="${r1(y)}" r="2" fill="${c}"/>`;
+      }
+      out += `<circle cx="${r1(X(s.x(0)))}" cy="${r1(Y(s.y(0)))}" r="4.5" class="nn-ring" stroke="${c}"/>`;
+      let last = s.n - 1;
+      while (last > 0 && !(X(s.x(last)) === X(s.x(last)) && Y(s.y(last)) === Y(s.y(last)))) last--;
+      out += symbol(0, X(s.x(last)), Y(s.y(last)), 4.5, c);
+    }
+  });
+  for (const [x, y, t] of p.marks) {
+    if (x === null) {
+      out += `<path d="M${r1(area.l)} ${r1(Y(y))}H${r1(area.r)}" class="nn-rule"/>` + text(area.r - 4, Y(y) - 5, t, "nn-mark", 'text-anchor="end"');
+    } else if (y === null) {
+      const right = X(x) < (area.l + area.r) / 2;
+      out += `<path d="M${r1(X(x))} ${r1(area.t)}V${r1(area.b)}" class="nn-rule"/>` + text(X(x) + (right ? 5 : -5), area.t + 12, t, "nn-mark", right ? "" : 'text-anchor="end"');
+    } else {
+      const right = X(x) < (area.l + area.r) / 2, low = Y(y) < area.t + 16;
+      out += `<circle cx="${r1(X(x))}" cy="${r1(Y(y))}" r="5" class="nn-ring nn-ink"/>` + text(X(x) + (right ? 9 : -9), Y(y) + (low ? 16 : -7), t, "nn-mark", right ? "" : 'text-anchor="end"');
+    }
+  }
+  return out;
+}
+
+function drawPoints(p, X, Y) {
+  let out = "";
+  const n = p.xy.shape[0], r = n > 150 ? 2.6 : n > 60 ? 3.2 : 4;
+  for (let k = 0; k < n; k++) {
+    const x = X(p.xy.data[2 * k]), y = Y(p.xy.data[2 * k + 1]), c = p.classes ? p.classes.data[k] : 0;
+    if (!(x === x && y === y)) continue;
+    out += symbol(c, x, y, r, color(p.colors[c]));
+    if (p.texts.length) out += text(x + 7, y - 5, p.texts[k], "nn-mark");
+  }
+  return out;
+}
+
+const keys = (p) =>
+  p.kind === "points"
+    ? p.labels.map((label, i) => ({ label, color: p.colors[i], shape: p.classes ? i % 4 : 0 }))
+    : p.labels.map((label, i) => ({ label, color: p.colors[i], shape: p.dashes[i] ? "dash" : "line" })).filter((e) => e.label);
+
+// Names at the ends of their curves, pushed apart where they would meet.
+function endLabels(p, Y, area) {
+  const ends = p.series.map((_, i) => {
+    const s = seriesXY(p, i);
+    let k = s.n - 1;
+    while (k > 0 && Number.isNaN(Y(s.y(k)))) k--;
+    const y = Y(s.y(k));
+    return { y: Math.max(area.t + 4, Math.min(area.b - 2, Number.isNaN(y) ? area.b : y)), i };
+  });
+  ends.sort((a, b) => a.y - b.y);
+  for (let k = 1; k < ends.length; k++) ends[k].y = Math.max(ends[k].y, ends[k - 1].y + 14);
+  let low = area.b + 4;
+  for (let k = ends.length - 1; k >= 0; k--) (ends[k].y = Math.min(ends[k].y, low)), (low = ends[k].y - 14);
+  return ends.map(({ y, i }) => text(area.r + 7, y + 4, p.labels[i], "nn-end", `style="fill:color-mix(in srgb, ${color(p.colors[i])} 80%, var(--nn-text))"`)).join("");
+}
+
+const PANELS = {
+  lines(p, box) {
+    const curves = p.series.every((s) => s.shape.length === 1);
+    const widest = Math.max(0, ...p.labels.map((t) => textWidth(t, 12.5)));
+    const direct = curves && p.labels.length > 0 && p.labels.length <= 6 && p.labels.every(Boolean) && widest < Math.min(120, box.w * 0.3);
+    const g = ground(p, box, {
+      x: p.x_range, y: p.y_range, xLog: p.log.includes("x"), yLog: p.log.includes("y"),
+      entries: direct ? [] : keys(p), right: direct ? widest + 14 : 12,
+    });
+    return g.svg + clipped(g.area, drawLines(p, g.X, g.Y, g.area), 5) + (direct ? endLabels(p, g.Y, g.area) : "");
+  },
+
+  points(p, box) {
+    const g = ground(p, box, { x: p.x_range, y: p.y_range, entries: keys(p) });
+    return g.svg + clipped(g.area, drawPoints(p, g.X, g.Y), 5);
+  },
+
+  field(p, box, el) {
+    const entries = p.overlay.flatMap(keys);
+    if (p.classes) p.labels.forEach((label, i) => entries.unshift({ label, color: `class${p.labels.length - 1 - i}`, shape: "box" }));
+    const ramp = colors(el, p);
+    const bar = p.classes || p.numbers ? null : (right, y) => {
+      const [lo, hi] = p.v_range.map(short), w = 64, wide = textWidth(hi), at = right - wide - 6 - w;
+      const stops = [0, 0.25, 0.5, 0.75, 1].map((f) => `<stop offset="${f}" stop-color="rgb(${ramp(f)})"/>`).join("");
+      const id = "nn-ramp-" + ++serial;
+      return `<linearGradient id="${id}">${stops}</linearGradient>` +
+        text(at - 6, y, (p.v_label ? p.v_label + "  " : "") + lo, "nn-tick", 'text-anchor="end"') +
+        `<rect x="${r1(at)}" y="${y - 9}" width="${w}" height="10" fill="url(#${id})" class="nn-ramp"/>` + text(right, y, hi, "nn-tick", 'text-anchor="end"');
+    };
+    const [h, w] = p.values.shape;
+    const dx = w > 1 ? (p.x[1] - p.x[0]) / (w - 1) : 1, dy = h > 1 ? (p.y[1] - p.y[0]) / (h - 1) : 1;
+    const cells = p.numbers || p.classes ? 0.5 : 0; // whole cells at the rim, or the exact range
+    const g = ground(p, box, {
+      x: [p.x[0] - cells * dx, p.x[1] + cells * dx], y: [p.y[0] - cells * dy, p.y[1] + cells * dy], entries, grid: false, bar,
+    });
+    const { area, X, Y } = g;
+    const l = X(p.x[0] - dx / 2), r = X(p.x[1] + dx / 2), t = Y(p.y[1] + dy / 2), b = Y(p.y[0] - dy / 2);
+    let inner = `<image href="${paint(p, ramp)}" x="${r1(l)}" y="${r1(t)}" width="${r1(r - l)}" height="${r1(b - t)}" preserveAspectRatio="none" style="image-rendering:${cells ? "pixelated" : "auto"}"/>`;
+    if (p.levels) inner += `<path d="${contours(p, X, Y, dx, dy)}" class="nn-contour"/>`;
+    if (p.numbers)
+      for (let i = 0; i < h; i++)
+        for (let j = 0; j < w; j++) {
+          const v = p.values.data[i * w + j];
+          inner += text(X(p.x[0] + j * dx), Y(p.y[0] + i * dy) + 4, short(v), "nn-cell", 'text-anchor="middle"');
+        }
+    for (const o of p.overlay) inner += o.kind === "lines" ? drawLines(o, X, Y, area) : drawPoints(o, X, Y);
+    return g.svg + clipped(area, inner) + `<rect x="${r1(area.l)}" y="${r1(area.t)}" width="${r1(area.r - area.l)}" height="${r1(area.b - area.t)}" class="nn-frame"/>`;
+  },
+
+  bars(p, box) {
+    const two = p.heights.shape.length === 2, groups = two ? p.heights.shape[0] : 1, n = p.names.length;
+    const wide = Math.max(...p.names.map((t) => textWidth(t))), slot = (box.w - 40) / n, turned = wide > slot - 4;
+    const g = ground(p, box, {
+      y: p.y_range, names: { extra: turned ? Math.min(80, wide * 0.6) - 4 : 0 },
+      entries: p.labels.map((label, i) => ({ label, color: p.colors[i], shape: "box" })),
+    });
+    const { area, Y } = g, step = (area.r - area.l) / n, w = Math.min(56, (step * 0.72) / groups);
+    let out = "";
+    for (let j = 0; j < n; j++) {
+      const mid = area.l + (j + 0.5) * step;
+      for (let k = 0; k < groups; k++) {
+        const v = p.heights.data[k * n + j];
+        if (Number.isNaN(v)) continue;
+        const x = mid + (k - groups / 2) * w, a = Y(Math.max(p.y_range[0], 0)), b = Y(Math.min(p.y_range[1], Math.max(p.y_range[0], v)));
+        const c = color(p.colors[groups > 1 ? k : p.colors.length > 1 ? j : 0]);
+        out += `<rect x="${r1(x + 0.5)}" y="${r1(Math.min(a, b))}" width="${r1(w - 1)}" height="${r1(Math.max(0.5, Math.abs(a - b)))}" fill="${c}"/>`;
+        if (p.numbers && textWidth(short(v), 11) < w * groups * 1.3 + 6 && groups * n <= 24)
+          out += text(x + w / 2, v < 0 ? b + 13 : b - 5, short(v), "nn-value", 'text-anchor="middle"');
+      }
+      out += turned
+        ? text(mid + 4, area.b + 14, p.names[j], "nn-tick", `text-anchor="end" transform="rotate(-35 ${r1(mid + 4)} ${r1(area.b + 14)})"`)
+        : text(mid, area.b + 17, p.names[j], "nn-tick", 'text-anchor="middle"');
+    }
+    return g.svg + out;
+  },
+
+  histogram(p, box) {
+    const two = p.counts.shape.length === 2, groups = two ? p.counts.shape[0] : 1, n = p.edges.shape[0] - 1;
+    const g = ground(p, box, {
+      x: p.x_range, y: p.y_range, entries: p.labels.map((label, i) => ({ label, color: p.colors[i], shape: "box" })),
+    });
+    let out = "";
+    for (let k = 0; k < groups; k++) {
+      let d = `M${r1(g.X(p.edges.data[0]))} ${r1(g.Y(0))}`;
+      for (let j = 0; j < n; j++) d += `V${r1(g.Y(p.counts.data[k * n + j]))}H${r1(g.X(p.edges.data[j + 1]))}`;
+      out += `<path d="${d}V${r1(g.Y(0))}Z" class="nn-histogram" fill="${color(p.colors[k])}" stroke="${color(p.colors[k])}"/>`;
+    }
+    return g.svg + clipped(g.area, out);
+  },
+
+  network(p, box) {
+    const layers = p.sizes.length, most = Math.max(...p.sizes);
+    let out = "", top = 0;
+    if (p.title) (out += text(0, 14, p.title, "nn-heading")), (top += 26);
+    if (p.layer_names.length) top += 20;
+    const named = p.names.length > 0;
+    const R = Math.max(9, Math.min(24, (box.h - top) / most / 3.2, box.w / layers / 4.2));
+    const x = (l) => (layers === 1 ? box.w / 2 : R + 16 + (l * (box.w - 2 * R - 32)) / (layers - 1));
+    const room = (box.h - top) / most;
+    const y = (l, i) => top + (box.h - top) / 2 + (i - (p.sizes[l] - 1) / 2) * room + (named ? 7 : 0);
+    p.layer_names.forEach((t, l) => {
+      const at = l === 0 ? 0 : l === layers - 1 ? box.w : x(l), anchor = l === 0 ? "start" : l === layers - 1 ? "end" : "middle";
+      out += text(at, top - 6, t, "nn-label", `text-anchor="${anchor}"`);
+    });
+    const lit = new Set(p.highlight.map(String)), any = lit.size > 0;
+    const arrow = "nn-arrow-" + ++serial;
+    out += `<marker id="${arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" class="nn-arrow"/></marker>`;
+    let edges = "", over = "", labels = "";
+    for (let l = 0; l + 1 < layers; l++)
+      for (let i = 0; i < p.sizes[l]; i++)
+        for (let j = 0; j < p.sizes[l + 1]; j++) {
+          const w = p.weights?.[l]?.data[i * p.sizes[l + 1] + j];
+          if (Number.isNaN(w)) continue;
+          const on = lit.has(String([l, i, j]));
+          const size = w === undefined ? 1.4 : 0.8 + 4 * Math.min(1, Math.abs(w) / p.w_range[1]);
+          const c = w === undefined || w === 0 ? "var(--nn-muted)" : color(w > 0 ? "positive" : "negative");
+          const [x0, y0, x1, y1] = [x(l), y(l, i), x(l + 1), y(l + 1, j)];
+          const len = Math.hypot(x1 - x0, y1 - y0), ux = (x1 - x0) / len, uy = (y1 - y0) / len;
+          const d = `M${r1(x0 + ux * (R + 1))} ${r1(y0 + uy * (R + 1))}L${r1(x1 - ux * (R + 3))} ${r1(y1 - uy * (R + 3))}`;
+          const line = `<path d="${d}" fill="none" stroke="${c}" stroke-width="${r1(size)}" class="${any && !on ? "nn-dim" : ""}"/>`;
+          if (on) over += `<path d="${d}" class="nn-lit" stroke-width="${r1(size + 4)}" />${line}<path d="${d}" class="nn-lit-head" marker-${p.backward ? "start" : "end"}="url(#${arrow})"/>`;
+          else edges += line;
+          const t = p.edge_text[l]?.[i]?.[j];
+          if (t) {
+            const f = p.sizes[l] > 1 && p.sizes[l + 1] > 1 ? ((i + j) % 2 ? 0.3 : 0.66) : 0.5;
+            labels += text(x0 + (x1 - x0) * f, y0 + (y1 - y0) * f + 4, t, "nn-edge-text" + (any && !on ? " nn-soft" : ""), 'text-anchor="middle"');
+          }
+        }
+    out += edges + over + labels;
+    for (let l = 0; l < layers; l++)
+      for (let i = 0; i < p.sizes[l]; i++) {
+        const v = p.values?.[l]?.data[i], on = lit.has(String([l, i])), cx = r1(x(l)), cy = r1(y(l, i));
+        const has = v !== undefined && !Number.isNaN(v);
+        const tint = has ? Math.min(1, Math.abs(v) / p.v_range[1]) : 0;
+        out += `<circle cx="${cx}" cy="${cy}" r="${r1(R)}" class="nn-node-ground"/><circle cx="${cx}" cy="${cy}" r="${r1(R)}" class="nn-node${on ? " nn-node-lit" : ""}" style="fill:${color(v < 0 ? "negative" : "positive")};fill-opacity:${(0.06 + 0.4 * tint).toFixed(2)}"/>`;
+        const given = p.node_text[l]?.[i];
+        const inside = given ?? (has ? short(v) : "");
+        const small = textWidth(inside, 12) > 2 * R - 4;
+        if (inside) out += small ? text(cx, cy + R + 14, inside, "nn-node-text nn-below", 'text-anchor="middle"') : text(cx, cy + 4, inside, "nn-node-text", 'text-anchor="middle"');
+        const name = p.names[l]?.[i];
+        if (name) out += inside && !small ? text(cx, cy - R - 5, name, "nn-name", 'text-anchor="middle"') : text(cx, cy + 4, name, "nn-node-text", 'text-anchor="middle"');
+      }
+    return out;
+  },
+};
+
+// ---- fields: colors and contour lines -----------------------------------------------------------------------------
+
+function rgb(el, name) {
+  ruler ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  ruler.fillStyle = "#888";
+  ruler.fillStyle = getComputedStyle(el).getPropertyValue("--nn-" + name).trim();
+  const s = ruler.fillStyle; // the browser's canonical form: #rrggbb
+  return [1, 3, 5].map((k) => parseInt(s.slice(k, k + 2), 16));
+}
+const mix = (a, b, f) => a.map((v, k) => Math.round(v + (b[k] - v) * f));
+
+function colors(el, p) {
+  if (p.classes) {
+    const ground = rgb(el, "ground");
+    const cls = Array.from({ length: 10 }, (_, i) => mix(ground, rgb(el, "class" + i), 0.3));
+    return (v) => cls[v];
+  }
+  if (p.diverging) {
+    const [low, high] = p.diverging === "class" ? ["class0", "class1"] : ["negative", "positive"];
+    const m = rgb(el, "middle"), [a, b] = [low, high].map((role) => mix(m, rgb(el, role), 0.78));
+    return (f) => (f < 0.5 ? mix(m, a, 1 - 2 * f) : mix(m, b, 2 * f - 1));
+  }
+  const stops = [0, 1, 2, 3].map((k) => rgb(el, "ramp" + k));
+  return (f) => {
+    const g = Math.min(2.9999, Math.max(0, f * 3)), k = Math.floor(g);
+    return mix(stops[k], stops[k + 1], g - k);
+  };
+}
+
+function paint(p, ramp) {
+  const [h, w] = p.values.shape, canvas = document.createElement("canvas");
+  (canvas.width = w), (canvas.height = h);
+  const ctx = canvas.getContext("2d"), img = ctx.createImageData(w, h), [lo, hi] = p.v_range;
+  for (let i = 0; i < h; i++)
+    for (let j = 0; j < w; j++) {
+      const v = p.values.data[i * w + j], at = 4 * ((h - 1 - i) * w + j);
+      if (Number.isNaN(v)) continue;
+      const c = ramp(p.classes ? v : Math.min(1, Math.max(0, (v - lo) / (hi - lo))));
+      img.data.set([...c, 255], at);
+    }
+  ctx.putImageData(img, 0, 0);
+  return canvas.toDataURL();
+}
+
+function contours(p, X, Y, dx, dy) {
+  const [h, w] = p.values.shape, v = p.values.data;
+  let d = "";
+  for (const level of p.levels)
+    for (let i = 0; i + 1 < h; i++)
+      for (let j = 0; j + 1 < w; j++) {
+        const q = [v[i * w + j], v[i * w + j + 1], v[(i + 1) * w + j + 1], v[(i + 1) * w + j]];
+        if (q.some(Number.isNaN)) continue;
+        const cuts = [];
+        const corner = [[j, i], [j + 1, i], [j + 1, i + 1], [j, i + 1]];
+        for (let e = 0; e < 4; e++) {
+          const a = q[e], b = q[(e + 1) % 4];
+          if (a < level === b < level) continue;
+          const f = (level - a) / (b - a), [ax, ay] = corner[e], [bx, by] = corner[(e + 1) % 4];
+          cuts.push([ax + f * (bx - ax), ay + f * (by - ay)]);
+        }
+        if (cuts.length === 4 && (q[0] < level) === ((q[0] + q[1] + q[2] + q[3]) / 4 < level)) cuts.push(cuts.shift());
+        for (let e = 0; e + 1 < cuts.length; e += 2)
+          d += "M" + [cuts[e], cuts[e + 1]].map(([cx, cy]) => `${r1(X(p.x[0] + cx * dx))} ${r1(Y(p.y[0] + cy * dy))}`).join("L");
+      }
+  return d;
+}
+
+// ---- the state, as Python packed it -------------------------------------------------------------------------------
+
+function reader(model) {
+  const view = model.get("block"), table = model.get("arrays"), known = new Map();
+  const bytes = view instanceof ArrayBuffer ? new Uint8Array(view) : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const TYPES = { f4: Float32Array, u1: Uint8Array, q1: Uint8Array, q2: Uint16Array }, LEVELS = { q1: 254, q2: 65534 };
+  const array = (number) => {
+    if (known.has(number)) return known.get(number);
+    const [start, code, shape, lo, hi] = table[number], Type = TYPES[code];
+    const size = shape.reduce((a, b) => a * b, 1) * Type.BYTES_PER_ELEMENT;
+    let data = new Type(bytes.slice(start, start + size).buffer);
+    if (LEVELS[code]) data = Float64Array.from(data, (v) => (v > LEVELS[code] ? NaN : lo + (v * (hi - lo)) / LEVELS[code]));
+    const out = { shape, data };
+    known.set(number, out);
+    return out;
+  };
+  const fill = (node, numbers) => {
+    if (Array.isArray(node)) return node.map((n) => fill(n, numbers));
+    if (node === null || typeof node !== "object") return node;
+    if ("$" in node) return array(numbers[node.$]);
+    return Object.fromEntries(Object.entries(node).map(([k, v]) => [k, fill(v, numbers)]));
+  };
+  const specs = model.get("specs"), frames = model.get("frames");
+  return (index) => frames[index].map(([spec, ...numbers]) => fill(specs[spec], numbers));
+}
+
+// How many panels stand side by side, and how wide and high each is.
+function layout(panels, width) {
+  const n = panels.length, weight = (p) => (p.kind === "network" && n > 1 ? 1.5 : 1);
+  const total = panels.reduce((s, p) => s + weight(p), 0);
+  let columns = 1;
+  if (width >= 240 * total + GAP * (n - 1) || (n === 3 && width >= 660)) columns = n;
+  else if (width >= 480 && n > 1) columns = n === 3 ? 3 : 2;
+  if (n === 3 && width < 660) columns = width >= 480 ? 2 : 1;
+  if (n > 4) columns = width >= 660 ? 3 : columns;
+  const rows = [];
+  for (let k = 0; k < n; k += columns) rows.push(panels.slice(k, k + columns));
+  let y = 0;
+  const out = [];
+  for (const row of rows) {
+    const sum = row.reduce((s, p) => s + weight(p), 0), free = width - GAP * (row.length - 1);
+    let x = 0, high = 0;
+    for (const p of row) {
+      const w = (free * weight(p)) / sum;
+      const tall = p.kind === "network" ? Math.max(230, Math.max(...p.sizes) * 74 + 30) : p.kind === "field" ? w * 0.92 + 30 : w * 0.72;
+      high = Math.max(high, Math.min(p.kind === "network" ? 460 : 360, Math.max(220, tall)));
+      out.push({ x, y, w });
+      x += w + GAP;
+    }
+    out.slice(-row.length).forEach((b) => (b.h = high));
+    y += high + GAP;
+  }
+  return { boxes: out, height: y - GAP };
+}
+
+function render({ model, el }) {
+  const frame = reader(model), controls = model.get("controls"), texts = model.get("texts");
+  const id = "nn" + Math.random().toString(36).slice(2, 9);
+  el.classList.add("nn-chart");
+  el.innerHTML =
+    `<span class="nn-hidden" id="${id}t">${esc(model.get("title"))}</span>` +
+    `<div class="nn-picture"></div><p class="nn-sentence" id="${id}s" aria-live="polite"></p>`;
+  const picture = el.querySelector(".nn-picture"), sentence = el.querySelector(".nn-sentence");
+  let width = 0;
+
+  function draw() {
+    let index = 0;
+    controls.forEach((c, k) => (index = index * c.values.length + model.get("setting_" + k)));
+    const panels = frame(index), { boxes, height } = layout(panels, width || 680);
+    const w = width || 680;
+    serial = 0;
+    let inner = "";
+    panels.forEach((p, k) => (inner += `<g transform="translate(${r1(boxes[k].x)} ${r1(boxes[k].y)})">${PANELS[p.kind](p, boxes[k], el)}</g>`));
+    inner = inner.replace(/nn-(clip|ramp|arrow)-\d+/g, (name) => `${id}-${name}`);
+    picture.innerHTML = `<svg role="img" aria-labelledby="${id}t ${id}s" viewBox="0 0 ${r1(w)} ${r1(height)}" width="${r1(w)}" height="${r1(height)}">${inner}</svg>`;
+    if (sentence.textContent !== texts[index]) sentence.textContent = texts[index];
+    el.dataset.frame = index;
+  }
+
+  let due = 0;
+  const soon = () => (due ||= requestAnimationFrame(() => ((due = 0), draw())));
+  controls.forEach((_, k) => model.on("change:setting_" + k, soon));
+
+  const sizes = new ResizeObserver(() => {
+    const now = Math.floor(el.clientWidth);
+    if (now && now !== width) (width = now), draw();
+  });
+  sizes.observe(el);
+
+  // Colors of fields are painted, so they follow the theme by painting again.
+  const themes = new MutationObserver(soon);
+  for (const node of [document.documentElement, document.body])
+    themes.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class"] });
+  const paper = matchMedia("print"), dark = matchMedia("(prefers-color-scheme: dark)");
+  paper.addEventListener("change", draw);
+  dark.addEventListener("change", soon);
+
+  // JupyterLab's shortcuts must not take the arrow keys from the controls.
+  const quiet = (event) => /^(Arrow|Home|End|Page)/.test(event.key) && event.stopPropagation();
+  const settle = () => {
+    const whole = el.closest(".nn-explore");
+    if (!whole || whole.dataset.lmSuppressShortcuts) return;
+    whole.dataset.lmSuppressShortcuts = "true";
+    whole.setAttribute("role", "group");
+    whole.setAttribute("aria-label", model.get("title"));
+    whole.addEventListener("keydown", quiet);
+  };
+  const attached = requestAnimationFrame(settle);
+  setTimeout(settle, 300);
+
+  draw();
+  return () => {
+    cancelAnimationFrame(due), cancelAnimationFrame(attached);
+    sizes.disconnect(), themes.disconnect();
+    paper.removeEventListener("change", draw), dark.removeEventListener("change", soon);
+    controls.forEach((_, k) => model.off("change:setting_" + k, soon));
+  };
+}
+
+export default { render };
