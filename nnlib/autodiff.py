@@ -80,8 +80,8 @@ class Value:
         return Value(a, "sum", ((self, lambda g: np.broadcast_to(g, self.data.shape)),))
 
     def mean(self, axis=None):
-        total = self.sum(axis)
-        return total / (self.data.size / total.data.size)
+        a = self.data.mean(axis=axis, keepdims=axis is not None)
+        return Value(a, "mean", ((self, lambda g: np.broadcast_to(g, self.data.shape) * (a.size / self.data.size)),))
 
     def backward(self):
         """Fill ``grad`` of every value that this one came from; it must be a single number."""

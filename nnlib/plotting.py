@@ -213,7 +213,7 @@ def plot_points(x, y, ax=None, *, size=26):
             edgecolor=color("card"), linewidth=0.6, label=f"class {label}", zorder=3,
         )  # fmt: skip
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
-    ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none", handletextpad=0.2, borderpad=0.3)
+    ax.legend(frameon=True, framealpha=0.85, edgecolor="none", handletextpad=0.2, borderpad=0.3)
     return ax
 
 
@@ -281,7 +281,7 @@ def heat_table(
 
 def draw_network(
     network, ax=None, *, weights=None, node_text=None, edge_text=None, names=None, highlight=(), layer_names=None,
-    most=7,
+    most=6,
 ):  # fmt: skip
     """A layered network as circles and lines, inputs on the left.
 
@@ -312,7 +312,7 @@ def draw_network(
     highlight = set(map(tuple, highlight))
     shown = [list(range(n)) if n <= most else [*range(most - 1 - most // 2), *range(n - most // 2, n)] for n in sizes]
     tallest = max(len(s) + (n > most) for s, n in zip(shown, sizes))
-    step = min(0.75 if edge_text else 0.5, 2.4 / tallest)  # between two units of a layer; layers are 1 apart
+    step = min(0.75 if edge_text else 0.5, 2.0 / tallest)  # between two units of a layer; layers are 1 apart
     radius = min(0.14, 0.38 * step)
     half = step * (tallest - 1) / 2 + radius
     below, above = 0.2 if layer_names else 0.04, 0.17 if names else 0.04
