@@ -102,8 +102,8 @@ class Sequential(Layer):
         """The network that ``save`` wrote; nothing in the file is executed, and a damaged one is an error."""
         path = pathlib.Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                header, theta = json.loads(str(file["header"])), file["theta"]
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
+                header, theta = json.loads(str(content["header"])), content["theta"]
         except FileNotFoundError:
             raise
         except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as error:
@@ -164,7 +164,9 @@ def _mend_for(thing):
 
 
 def _describe(layer):
-    """A layer as JSON: its type and settings."""
+    """A layer as JSON: its type and settings; a network inside is a list of layers."""
+    if isinstance(layer, Sequential):
+        return [_describe(child) for child in layer.layers]
     settings = {}
     for name, value in layer.settings.items():
         if isinstance(value, activations.Elementwise):
@@ -175,6 +177,8 @@ def _describe(layer):
 
 def _build(description):
     """The layer of a description; only the types of nnlib.layers can come out."""
+    if isinstance(description, list):
+        return Sequential(*map(_build, description))
     name, settings = description["type"], dict(description["settings"])
     if name not in layers.__all__ or name == "Layer":
         raise ValueError(f"no layer is called {name!r}")

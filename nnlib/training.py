@@ -170,7 +170,7 @@ def _diverged_text(run, value):
     recent = ", ".join(f"{loss:.3g}" for loss in run.history.batch_loss[-3:]) or "none"
     norm = float(np.linalg.norm(run.network.grad))
     return (
-        f"the loss became {value} at step {n_steps} (epoch {run.epoch}); learning rate {run.optimizer.learning_rate:g}, "
-        f"gradient norm {norm:.3g}, losses before: {recent}. "
+        f"the loss became {value} at step {n_steps} (epoch {run.epoch}): "
+        f"learning rate {run.optimizer.learning_rate:g}, gradient norm {norm:.3g}, losses before: {recent}. "
         "Lower the learning rate, scale the inputs, or look for log(0) and division by zero"
     )

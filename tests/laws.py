@@ -1,0 +1,108 @@
+"""The registry: one line here brings a new piece of nnlib under all laws of test_laws.py."""
+
+import math
+
+import numpy as np
+
+from nnlib import activations as a
+from nnlib import initializers, losses, schedules
+from nnlib.layers import Activation, CReLU, Dense, Dropout, Maxout, PReLU, RReLU
+from nnlib.network import Sequential
+from nnlib.optimizers import SGD, Adam, Momentum
+
+# layer for x of shape (N, 6)
+LAYERS = {
+    "Dense": lambda: Dense(6, 5),
+    "PReLU, one slope": lambda: PReLU(),
+    "PReLU, a slope per unit": lambda: PReLU(6, slope=0.4),
+    "RReLU": lambda: RReLU(),
+    "CReLU": lambda: CReLU(),
+    "Maxout": lambda: Maxout(6, 5, pieces=3),
+    "Dropout": lambda: Dropout(0.4),
+    "Sequential": lambda: Sequential(Dense(6, 4), Activation(a.tanh), Dense(4, 3)),
+    **{f"Activation({f!r})": lambda f=f: Activation(f) for f in a.ELEMENTWISE.values()},
+}
+
+# activation: (its value at these points, where it has a kink or a jump)
+POINTS = (-2.0, -0.5, 0.0, 1.0, 3.0)
+ACTIVATIONS = {
+    a.identity: (POINTS, ()),
+    a.step: ((0, 0, 1, 1, 1), (0,)),
+    a.sigmoid: ((0.1192029220, 0.3775406688, 0.5, 0.7310585786, 0.9525741268), ()),
+    a.tanh: ((-0.9640275801, -0.4621171573, 0.0, 0.7615941560, 0.9950547537), ()),
+    a.relu: ((0, 0, 0, 1, 3), (0,)),
+    a.leaky_relu(): ((-0.02, -0.005, 0, 1, 3), (0,)),
+    a.leaky_relu(1.5): ((-3.0, -0.75, 0, 1, 3), (0,)),
+    a.elu(): ((math.expm1(-2), math.expm1(-0.5), 0, 1, 3), ()),
+    a.elu(0.3): ((0.3 * math.expm1(-2), 0.3 * math.expm1(-0.5), 0, 1, 3), (0,)),
+    a.selu: (
+        (1.7580993408 * math.expm1(-2), 1.7580993408 * math.expm1(-0.5), 0, 1.0507009874, 3 * 1.0507009874),
+        (0,),
+    ),
+    a.celu(): ((math.expm1(-2), math.expm1(-0.5), 0, 1, 3), ()),
+    a.celu(2.0): ((2 * math.expm1(-1), 2 * math.expm1(-0.25), 0, 1, 3), ()),
+    a.softplus: ((0.1269280110, 0.4740769842, math.log(2), 1.3132616875, 3.0485873516), ()),
+    a.softsign: ((-2 / 3, -1 / 3, 0, 0.5, 0.75), ()),
+    a.swish(): ((-0.2384058440, -0.1887703344, 0, 0.7310585786, 2.8577223804), ()),
+    a.swish(0.0): ((-1.0, -0.25, 0, 0.5, 1.5), ()),
+    a.gelu: ((-0.0455002639, -0.1542687694, 0, 0.8413447461, 2.9959503059), ()),
+    a.gelu_tanh: ((-0.0454023059, -0.1542859902, 0, 0.8411919906, 2.9963626079), ()),
+    a.gelu_sigmoid: ((-0.0643413769, -0.1496115634, 0, 0.8457957659, 2.9819286903), ()),
+    a.mish: ((-0.2525014827, -0.2207437747, 0, 0.8650983883, 2.9865350050), ()),
+    a.hard_sigmoid: ((1 / 6, 5 / 12, 0.5, 2 / 3, 1), (-3, 3)),
+    a.hard_swish: ((-1 / 3, -5 / 24, 0, 2 / 3, 3), (-3, 3)),
+    a.sine: (tuple(map(math.sin, POINTS)), ()),
+    a.square: ((4, 0.25, 0, 1, 9), ()),
+}
+
+# loss: (targets for an output of shape (7, 3), given rng)
+LOSSES = {
+    "mean_squared_error": (losses.mean_squared_error, lambda rng: rng.normal(size=(7, 3))),
+    "binary_cross_entropy": (losses.binary_cross_entropy, lambda rng: rng.random((7, 3))),
+    "softmax_cross_entropy, class numbers": (losses.softmax_cross_entropy, lambda rng: rng.integers(0, 3, 7)),
+    "softmax_cross_entropy, distributions": (losses.softmax_cross_entropy, lambda rng: rng.dirichlet(np.ones(3), 7)),
+    "softmax_cross_entropy, class weights": (
+        losses.softmax_cross_entropy(weights=[0.2, 1.0, 3.0]),
+        lambda rng: rng.integers(0, 3, 7),
+    ),
+    "softmax_cross_entropy, smoothed": (
+        losses.softmax_cross_entropy(label_smoothing=0.2),
+        lambda rng: rng.integers(0, 3, 7),
+    ),
+    "softmax_cross_entropy, smoothed and weighted": (
+        losses.softmax_cross_entropy(weights=[0.2, 1.0, 3.0], label_smoothing=0.2),
+        lambda rng: rng.integers(0, 3, 7),
+    ),
+}
+
+# initializer: the variance it gives a weight of shape (300, 200)
+INITIALIZERS = {
+    "zeros": (initializers.zeros, 0.0),
+    "constant(2)": (initializers.constant(2), 0.0),
+    "normal(0.3)": (initializers.normal(0.3), 0.09),
+    "uniform(-1, 2)": (initializers.uniform(-1, 2), 0.75),
+    "lecun_normal": (initializers.lecun_normal, 1 / 300),
+    "lecun_uniform": (initializers.lecun_uniform, 1 / 300),
+    "xavier_normal": (initializers.xavier_normal, 2 / 500),
+    "xavier_uniform": (initializers.xavier_uniform, 2 / 500),
+    "he_normal": (initializers.he_normal, 2 / 300),
+    "he_uniform": (initializers.he_uniform, 2 / 300),
+    "orthogonal": (initializers.orthogonal, 1 / 300),
+}
+
+# schedule: (its value at step 0, at step 10)
+SCHEDULES = {
+    "constant": (schedules.constant(0.5), 0.5, 0.5),
+    "inverse_time": (schedules.inverse_time(0.5, 0.1), 0.5, 0.25),
+    "exponential": (schedules.exponential(0.5, 0.9), 0.5, 0.5 * 0.9**10),
+    "step_decay": (schedules.step_decay(0.5, 0.1, every=5), 0.5, 0.005),
+    "cosine": (schedules.cosine(0.5, 20), 0.5, 0.25),
+    "cosine, after its end": (schedules.cosine(0.5, 5, final=0.1), 0.5, 0.1),
+}
+
+# optimizer: theta after three steps from 1.0 with the gradients 2, -1, 0.5, worked by hand in test_optimizers.py
+OPTIMIZERS = {
+    "SGD": lambda: SGD(0.1),
+    "Momentum": lambda: Momentum(0.1, 0.5),
+    "Adam": lambda: Adam(0.1),
+}

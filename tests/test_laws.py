@@ -1,0 +1,339 @@
+"""Laws: what must hold for every layer, activation, loss, initializer and schedule of the registry in laws.py."""
+
+import math
+
+import numpy as np
+import pytest
+from laws import ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, POINTS, SCHEDULES
+
+import nnlib.layers
+from nnlib import activations, initializers, losses
+from nnlib.gradcheck import check_gradients, numerical_gradient, relative_error
+from nnlib.losses import mean_squared_error
+from nnlib.network import Sequential
+
+DTYPES = [np.float32, np.float64]
+layers = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+elementwise = pytest.mark.parametrize("f", ACTIVATIONS, ids=map(repr, ACTIVATIONS))
+
+
+def away_from_kinks(rng, shape, kinks=(-3.0, 0.0, 3.0), distance=1e-3):
+    """Normal numbers, none of them within ``distance`` of a kink."""
+    z = 2.0 * rng.normal(size=shape)
+    for kink in kinks:
+        near = np.abs(z - kink) < distance
+        z[near] = kink + 2.0 * distance
+    return z
+
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+@layers
+@pytest.mark.parametrize("training", [False, True])
+def test_backward_is_the_derivative_of_forward(make, training):
+    rng = np.random.default_rng(1)
+    layer = make().initialize(rng, np.float64)
+    layer.theta += 0.1 * rng.normal(size=layer.theta.size)  # biases are 0 at first, and 0 is special
+    x = away_from_kinks(rng, (7, 6))
+    target = rng.normal(size=layer.forward(x).shape)
+    report = check_gradients(layer, mean_squared_error, x, target, rng=rng, training=training)
+    assert report.passed, report
+    assert len(report.rows) == len(layer.parameters) + 1
+
+
+@layers
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_layer_keeps_its_dtype_in_both_directions(make, dtype):
+    rng = np.random.default_rng(2)
+    layer = make().initialize(rng, dtype)
+    x = rng.normal(size=(5, 6))
+    for given in (x, x.astype(np.float32)):
+        out = layer.forward(given, training=True)
+        assert out.dtype == dtype
+        assert layer.backward(np.ones_like(out)).dtype == dtype
+    assert layer.theta.dtype == layer.grad.dtype == dtype
+
+
+@layers
+@pytest.mark.parametrize("training", [False, True])
+def test_forward_and_backward_leave_their_arguments_alone(make, training):
+    rng = np.random.default_rng(3)
+    layer = make().initialize(rng, np.float64)
+    x = rng.normal(size=(5, 6))
+    kept = x.copy()
+    out = layer.forward(x, training)
+    dout = rng.normal(size=out.shape)
+    dout_kept = dout.copy()
+    layer.backward(dout)
+    np.testing.assert_array_equal(x, kept)
+    np.testing.assert_array_equal(dout, dout_kept)
+
+
+@layers
+def test_backward_overwrites_gradients_and_repeats_itself(make):
+    rng = np.random.default_rng(4)
+    layer = make().initialize(rng, np.float64)
+    out = layer.forward(rng.normal(size=(5, 6)), training=True)
+    dout = rng.normal(size=out.shape)
+    layer.grad[...] = np.nan
+    first, gradient = layer.backward(dout).copy(), layer.grad.copy()
+    np.testing.assert_array_equal(layer.backward(dout), first)
+    np.testing.assert_array_equal(layer.grad, gradient)
+    assert np.isfinite(gradient).all()
+
+
+@layers
+def test_rows_of_a_batch_do_not_see_each_other(make):
+    rng = np.random.default_rng(5)
+    layer = make().initialize(rng, np.float64)
+    x = rng.normal(size=(9, 6))
+    together = layer.forward(x).copy()
+    alone = np.concatenate([layer.forward(x[i : i + 1]).copy() for i in range(9)])
+    np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-14)
+
+
+@layers
+def test_batches_of_changing_size_use_the_same_memory_and_give_the_same_numbers(make):
+    rng = np.random.default_rng(6)
+    layer, fresh = (make().initialize(np.random.default_rng(0), np.float64) for _ in range(2))
+    big, small = rng.normal(size=(8, 6)), rng.normal(size=(3, 6))
+    layer.forward(big)
+    np.testing.assert_array_equal(layer.forward(small), fresh.forward(small))
+    layer.forward(big)
+
+
+@layers
+@pytest.mark.parametrize(
+    ("x", "error"),
+    [(np.empty((0, 6)), ValueError), (np.array([["a"] * 6]), TypeError), (np.ones((2, 6)) * 1j, TypeError)],
+    ids=["empty", "text", "complex"],
+)
+def test_a_layer_refuses_what_it_cannot_compute(make, x, error):
+    layer = make().initialize(np.random.default_rng(0))
+    with pytest.raises(error, match="takes"):
+        layer.forward(x)
+
+
+@layers
+def test_backward_refuses_a_gradient_of_another_shape_and_a_missing_forward(make):
+    layer = make().initialize(np.random.default_rng(0))
+    with pytest.raises(RuntimeError, match="forward"):
+        layer.backward(np.ones((2, 6)))
+    layer.forward(np.ones((2, 6)))
+    with pytest.raises(ValueError, match="as forward returned"):
+        layer.backward(np.ones((5, 1)))
+
+
+@layers
+def test_a_layer_without_memory_says_how_to_get_it(make):
+    with pytest.raises(RuntimeError, match="initialize"):
+        make().forward(np.ones((2, 6)))
+
+
+@layers
+def test_a_saved_layer_comes_back_with_the_same_output(make, tmp_path):
+    rng = np.random.default_rng(7)
+    network = Sequential(make(), rng=rng)
+    network.save(tmp_path / "network.npz")
+    x = rng.normal(size=(4, 6))
+    np.testing.assert_array_equal(Sequential.load(tmp_path / "network.npz").predict(x), network.predict(x))
+
+
+def test_every_public_layer_and_activation_stands_in_the_registry():
+    tested = {type(make()).__name__ for make in LAYERS.values()}
+    assert set(nnlib.layers.__all__) - {"Layer"} <= tested
+    assert {f.name for f in ACTIVATIONS} == set(activations.ELEMENTWISE)
+    public = {name for name, thing in vars(activations).items() if isinstance(thing, activations.Elementwise)}
+    assert {name for name in public if not name.startswith("_")} <= set(activations.ELEMENTWISE)
+    functions = {f for f in vars(initializers) if not f.startswith("_")} - {"fans", "math", "np"}
+    assert {name.split("(")[0] for name in INITIALIZERS} == functions
+    losses_tested = {name.split(",")[0] for name in LOSSES}
+    assert losses_tested <= set(vars(losses))
+
+
+# --- activations ------------------------------------------------------------------------------------------------------
+
+
+@elementwise
+def test_an_activation_has_its_known_values(f):
+    np.testing.assert_allclose(f(np.array(POINTS)), ACTIVATIONS[f][0], rtol=0, atol=5e-10)
+
+
+@elementwise
+def test_the_derivative_of_an_activation_is_its_slope(f):
+    rng = np.random.default_rng(8)
+    z = away_from_kinks(rng, (6, 5, 3), ACTIVATIONS[f][1])
+    slope = (f(z + 1e-6) - f(z - 1e-6)) / 2e-6
+    assert relative_error(f.derivative(z), slope) < 1e-8
+    np.testing.assert_array_equal(f.derivative(z), f.derivative(z, f(z)))
+
+
+@elementwise
+def test_an_activation_stays_finite_and_silent_far_out(f):
+    far = np.array([-1e4, -709.8, -89.0, 89.0, 709.8, 1e4])
+    for dtype in DTYPES:
+        z = far.astype(dtype)
+        assert np.isfinite(f(z)).all()
+        assert np.isfinite(f.derivative(z)).all()
+
+
+@elementwise
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (1,), (2, 6, 5, 3)])
+def test_an_activation_keeps_shape_and_dtype_and_its_argument(f, dtype, shape):
+    z = np.asarray(np.random.default_rng(9).normal(size=shape), dtype)
+    kept = z.copy()
+    for result in (f(z), f.derivative(z)):
+        assert result.shape == shape
+        assert result.dtype == dtype
+    np.testing.assert_array_equal(z, kept)
+
+
+@elementwise
+def test_float32_agrees_with_float64(f):
+    z = np.linspace(-8.0, 8.0, 1001)
+    np.testing.assert_allclose(f(z.astype(np.float32)), f(z), rtol=3e-6, atol=1e-6)
+    jumps = (-3, 0, 3)
+    z = z[np.min(np.abs(z[:, None] - np.array(jumps)), axis=1) > 1e-3]
+    np.testing.assert_allclose(f.derivative(z.astype(np.float32)), f.derivative(z), rtol=3e-6, atol=2e-6)
+
+
+@elementwise
+def test_out_is_filled_and_returned_even_where_it_is_the_argument(f):
+    z = np.random.default_rng(10).normal(size=(4, 5))
+    a, slope = f(z), f.derivative(z)
+    out = np.full_like(z, np.nan)
+    assert f(z, out=out) is out
+    np.testing.assert_array_equal(out, a)
+    in_place = z.copy()
+    assert f(in_place, out=in_place) is in_place
+    np.testing.assert_array_equal(in_place, a)
+    in_place = z.copy()
+    f.derivative(in_place, out=in_place)
+    np.testing.assert_array_equal(in_place, slope)
+    in_place = a.copy()
+    f.derivative(z, in_place, out=in_place)
+    np.testing.assert_array_equal(in_place, slope)
+
+
+@elementwise
+def test_nan_goes_through(f):
+    result = f(np.array([np.nan, 1.0]))
+    assert np.isnan(result[0]) or f is activations.step  # NaN >= 0 is False
+    assert np.isfinite(result[1])
+
+
+def test_whole_numbers_become_float64_and_text_is_refused():
+    assert activations.relu(np.array([-1, 2])).dtype == np.float64
+    with pytest.raises(TypeError, match="real numbers"):
+        activations.relu(np.array(["a"]))
+    with pytest.raises(TypeError, match="real numbers"):
+        activations.sigmoid(1j)
+
+
+@pytest.mark.parametrize(("f", "back"), [
+    (activations.softmax, activations.softmax_backward),
+    (activations.log_softmax, activations.log_softmax_backward),
+])  # fmt: skip
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_softmax_backward_is_its_derivative_along_any_axis(f, back, axis):
+    rng = np.random.default_rng(11)
+    z, weights = rng.normal(size=(4, 6, 5)), rng.normal(size=(4, 6, 5))
+    numeric = numerical_gradient(lambda v: float((weights * f(v, axis)).sum()), z)
+    assert relative_error(back(weights, f(z, axis), axis), numeric) < 1e-8
+
+
+def test_softmax_is_a_distribution_that_ignores_a_shift_and_leaves_its_argument():
+    z = np.array([[1e4, 0.0, -1e4], [-3.0, 0.5, 1.0]])
+    kept = z.copy()
+    p = activations.softmax(z)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-15)
+    np.testing.assert_allclose(activations.softmax(z + 7.0), p, rtol=1e-12)
+    np.testing.assert_array_equal(z, kept)
+    assert np.isfinite(activations.log_softmax(z)).all()
+    np.testing.assert_allclose(np.exp(activations.log_softmax(z)), p, atol=1e-15)
+
+
+def test_an_activation_is_found_by_its_name():
+    assert activations.by_name("relu") is activations.relu
+    assert repr(activations.by_name("leaky_relu", 0.3)) == "leaky_relu(0.3)"
+    with pytest.raises(ValueError, match="no activation is called 'relux'"):
+        activations.by_name("relux")
+    with pytest.raises(ValueError, match="takes no setting"):
+        activations.by_name("relu", 0.1)
+
+
+def test_the_normal_distribution_is_accurate_into_its_far_tail():
+    x = np.linspace(-36.0, 9.0, 4001)
+    exact = np.array([0.5 * math.erfc(-v / math.sqrt(2.0)) for v in x])
+    np.testing.assert_allclose(activations.normal_cdf(x), exact, rtol=1e-12)
+    out = np.empty(3)
+    assert activations.normal_cdf([-1.0, 0.0, 1.0], out=out) is out
+    np.testing.assert_allclose(out, [0.1586552539, 0.5, 0.8413447461], atol=1e-10)
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("loss", "targets"), LOSSES.values(), ids=LOSSES)
+def test_the_gradient_of_a_loss_is_its_derivative(loss, targets):
+    rng = np.random.default_rng(12)
+    output, target = rng.normal(size=(7, 3)), targets(rng)
+    kept = output.copy()
+    value, gradient = loss(output, target)
+    np.testing.assert_array_equal(output, kept)
+    assert isinstance(value, float)
+    assert relative_error(gradient, numerical_gradient(lambda z: loss(z, target)[0], output)) < 1e-8
+
+
+@pytest.mark.parametrize(("loss", "targets"), LOSSES.values(), ids=LOSSES)
+def test_a_loss_is_the_mean_over_the_batch(loss, targets):
+    rng = np.random.default_rng(13)
+    output, target = rng.normal(size=(7, 3)), targets(rng)
+    value, gradient = loss(output, target)
+    twice, gradient_twice = loss(np.concatenate([output, output]), np.concatenate([target, target]))
+    assert twice == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(gradient_twice[:7], gradient / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("loss", "targets"), LOSSES.values(), ids=LOSSES)
+def test_a_loss_keeps_float32_and_survives_huge_outputs(loss, targets):
+    rng = np.random.default_rng(14)
+    output, target = rng.normal(size=(7, 3)).astype(np.float32), targets(rng)
+    assert loss(output, target)[1].dtype == np.float32
+    value, gradient = loss(1e4 * output, target)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
+# --- initializers and schedules ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("init", "variance"), INITIALIZERS.values(), ids=INITIALIZERS)
+def test_an_initializer_has_its_variance(init, variance):
+    w = init(np.random.default_rng(15), (300, 200))
+    assert w.shape == (300, 200)
+    assert w.var() == pytest.approx(variance, rel=0.03, abs=1e-30)
+    np.testing.assert_array_equal(w, init(np.random.default_rng(15), (300, 200)))
+
+
+def test_orthogonal_columns_or_rows_are_orthonormal():
+    rng = np.random.default_rng(16)
+    tall, wide = initializers.orthogonal(rng, (7, 4)), initializers.orthogonal(rng, (4, 7))
+    np.testing.assert_allclose(tall.T @ tall, np.eye(4), atol=1e-14)
+    np.testing.assert_allclose(wide @ wide.T, np.eye(4), atol=1e-14)
+
+
+def test_fans_of_dense_stacked_and_convolution_weights():
+    assert initializers.fans((3, 5)) == (3, 5)
+    assert initializers.fans((4, 3, 5)) == (3, 5)
+    assert initializers.fans((8, 3, 5, 2)) == (30, 80)
+    with pytest.raises(ValueError, match="2, 3 or 4 axes"):
+        initializers.he_normal(np.random.default_rng(0), (3,))
+
+
+@pytest.mark.parametrize(("schedule", "first", "tenth"), SCHEDULES.values(), ids=SCHEDULES)
+def test_a_schedule_has_its_two_ends(schedule, first, tenth):
+    assert schedule(0) == pytest.approx(first, rel=1e-12)
+    assert schedule(10) == pytest.approx(tenth, rel=1e-12)

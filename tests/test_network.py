@@ -1,0 +1,537 @@
+"""Network, parameters, training, optimizers, metrics: one vector, honest records, clear errors."""
+
+import itertools
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+
+from nnlib import schedules
+from nnlib.activations import relu, tanh
+from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
+from nnlib.gradcheck import check_gradients, directional_check, numerical_gradient
+from nnlib.initializers import constant, xavier_normal
+from nnlib.layers import Activation, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
+from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
+from nnlib.metrics import accuracy
+from nnlib.network import Sequential
+from nnlib.optimizers import SGD, Adam, Momentum
+from nnlib.parameters import Parameter
+from nnlib.training import Diverged, History, fit
+
+
+def small(seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return Sequential(Dense(4, 6), Activation(tanh), Dense(6, 3), rng=rng, dtype=dtype)
+
+
+def separable(rng, n=90):
+    """Three well separated clouds in four dimensions."""
+    y = np.arange(n) % 3
+    return (3.0 * np.eye(4)[y] + 0.3 * rng.normal(size=(n, 4))).astype(np.float32), y
+
+
+# --- one vector -------------------------------------------------------------------------------------------------------
+
+
+def test_all_parameters_are_views_of_one_vector():
+    network = small()
+    assert network.theta.shape == network.grad.shape == (4 * 6 + 6 + 6 * 3 + 3,)
+    network.theta[...] = np.arange(51)
+    first, last = network.layers[0], network.layers[2]
+    assert first.W.value[0, 0] == 0
+    assert last.b.value[-1] == 50
+    last.b.value[...] = -1.0
+    np.testing.assert_array_equal(network.theta[-3:], -1.0)
+    network.backward(np.ones_like(network.forward(np.ones((2, 4)))))
+    np.testing.assert_array_equal(network.grad[-3:], last.b.grad)
+
+
+def test_counts_of_the_syllabus():
+    rng = np.random.default_rng(0)
+    for sizes, count in [
+        ((2, 1000, 1), 4001),
+        ((2, 100, 100, 1), 10501),
+        ((784, 1000, 10), 795010),
+        ((784, 100, 100, 10), 89610),
+    ]:
+        network = Sequential(*(Dense(a, b) for a, b in itertools.pairwise(sizes)), rng=rng)
+        assert network.theta.size == count
+        assert f"{count:,}" in network.summary().splitlines()[-1]
+
+
+def test_replacing_a_parameter_is_refused_with_the_mend():
+    dense = Dense(2, 3)
+    with pytest.raises(RuntimeError, match="no memory yet"):
+        _ = dense.W.value
+    with pytest.raises(RuntimeError, match="no memory yet"):
+        _ = dense.W.grad
+    dense.initialize(np.random.default_rng(0))
+    with pytest.raises(AttributeError, match=r"value\[\.\.\.\]"):
+        dense.W.value = np.ones((2, 3))
+    with pytest.raises(AttributeError, match=r"grad\[\.\.\.\]"):
+        dense.W.grad = np.ones((2, 3))
+    assert repr(dense.W) == "Parameter(2, 3)"
+
+
+def test_predict_copies_and_forward_does_not():
+    network, rng = small(), np.random.default_rng(1)
+    x = rng.normal(size=(5, 4))
+    predicted, forwarded = network.predict(x), network.forward(x)
+    kept = predicted.copy()
+    network.forward(x + 1.0)
+    np.testing.assert_array_equal(predicted, kept)
+    assert not np.array_equal(forwarded, kept), "forward's array belongs to the network"
+    np.testing.assert_allclose(network.predict(x, batch_size=2), kept, rtol=1e-12)
+
+
+def test_restore_goes_back_to_the_snapshot():
+    network = small()
+    before, theta = network.snapshot(), network.theta.copy()
+    network.theta += 1.0
+    network.restore(before)
+    np.testing.assert_array_equal(network.theta, theta)
+    with pytest.raises(ValueError, match="51 parameters"):
+        network.restore(np.zeros(3))
+
+
+def test_the_same_seed_gives_the_same_network_and_dropout_does_not_disturb_it():
+    plain = Sequential(Dense(4, 6), Dense(6, 3), rng=np.random.default_rng(5))
+    with_dropout = Sequential(Dense(4, 6), Dropout(0.5), Dense(6, 3), rng=np.random.default_rng(5))
+    np.testing.assert_array_equal(plain.theta, with_dropout.theta)
+
+
+def test_dropout_keeps_the_mean_and_the_share():
+    layer = Dropout(0.3).initialize(np.random.default_rng(6))
+    out = layer.forward(np.ones((500, 401)), training=True)
+    assert np.mean(out == 0.0) == pytest.approx(0.3, abs=0.006)
+    assert out.mean() == pytest.approx(1.0, abs=0.01)
+    assert set(np.unique(out)) == {np.float32(0.0), np.float32(65536 / (65536 - round(0.3 * 65536)))}
+    np.testing.assert_array_equal(layer.forward(np.ones((3, 2))), 1.0)
+
+
+def test_rrelu_draws_between_its_bounds_and_uses_their_mean_afterwards():
+    layer = RReLU().initialize(np.random.default_rng(7), np.float64)
+    slopes = -layer.forward(-np.ones((400, 300)), training=True)
+    assert 1 / 8 <= slopes.min() < 0.126
+    assert 0.332 < slopes.max() <= 1 / 3
+    assert slopes.mean() == pytest.approx(0.2291666667, abs=0.001)
+    np.testing.assert_allclose(layer.forward(-np.ones((2, 2))), -0.2291666667, atol=1e-10)
+
+
+def test_crelu_loses_nothing():
+    z = np.random.default_rng(8).normal(size=(5, 4))
+    left, right = np.split(CReLU().initialize(np.random.default_rng(0), np.float64).forward(z), 2, axis=1)
+    np.testing.assert_array_equal(left - right, z)
+
+
+def test_the_directional_check_agrees_and_catches_a_wrong_sign():
+    network, rng = small(), np.random.default_rng(9)
+    x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
+    numeric, analytic = directional_check(network, softmax_cross_entropy, x, y, rng=rng)
+    assert analytic == pytest.approx(numeric, rel=1e-7)
+
+    def flipped(output, target):
+        value, gradient = softmax_cross_entropy(output, target)
+        return value, -gradient
+
+    numeric, analytic = directional_check(network, flipped, x, y, rng=rng)
+    assert analytic == pytest.approx(-numeric, rel=1e-7)
+    report = check_gradients(network, flipped, x, y, rng=rng)
+    assert not report.passed
+    assert report.max_error == pytest.approx(2.0, rel=1e-3)
+    assert "WRONG" in repr(report)
+    assert "WRONG" not in repr(check_gradients(network, softmax_cross_entropy, x, y, rng=rng))
+
+
+def test_a_gradient_check_changes_nothing_and_wants_float64():
+    network, rng = small(), np.random.default_rng(10)
+    theta = network.theta.copy()
+    x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
+    report = check_gradients(network, softmax_cross_entropy, x, y, rng=rng, entries=7)
+    np.testing.assert_array_equal(network.theta, theta)
+    assert [name for name, _, _ in report.rows] == ["0 Dense.W", "0 Dense.b", "2 Dense.W", "2 Dense.b", "input"]
+    for check in (check_gradients, directional_check):
+        with pytest.raises(TypeError, match=r"dtype=np\.float64"):
+            check(small(dtype=np.float32), softmax_cross_entropy, x, y, rng=rng)
+    with pytest.raises(TypeError, match="float64"):
+        numerical_gradient(np.sum, np.ones(3, np.float32))
+
+
+# --- doors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: Sequential(), ValueError, "at least one layer"),
+        (lambda: Sequential(relu), TypeError, r"Activation\(relu\)"),
+        (lambda: Sequential(CReLU), TypeError, r"call it, CReLU\(\.\.\.\)"),
+        (lambda: Sequential("Dense"), TypeError, "takes layers"),
+        (lambda: (lambda d: Sequential(d, d))(Dense(2, 2)), ValueError, "each layer once"),
+        (lambda: Sequential(Dense(2, 3), Activation(relu), Dense(4, 1)), ValueError, "gives 3 numbers"),
+        (lambda: Sequential(Dense(2, 3), CReLU(), Dense(3, 1)), ValueError, "gives 6 numbers"),
+        (lambda: Sequential(Dense(2, 3), rng=7), TypeError, "default_rng"),
+        (lambda: Sequential(Dense(2, 3), rng=np.random.default_rng(0), dtype=int), TypeError, "float32 or float64"),
+        (lambda: Dense(0, 3), ValueError, "at least one input"),
+        (lambda: Maxout(2, 3, 0), ValueError, "positive sizes"),
+        (lambda: Activation("relu"), TypeError, "takes an Elementwise"),
+        (lambda: Activation(np.tanh), TypeError, "call it with its parameter"),
+        (lambda: Dropout(1.0), ValueError, "0 <= p < 1"),
+        (lambda: RReLU(0.5, 0.1), ValueError, "low <= high"),
+        (lambda: small().forward(np.ones((10, 2, 2))), ValueError, r"Flatten\(\)"),
+        (lambda: small().forward(np.ones(4)), ValueError, r"reshape\(1, 4\)"),
+        (lambda: small().forward(np.ones((2, 5))), ValueError, r"\(N, 4\), got \(2, 5\)"),
+        (lambda: Sequential(Dense(2, 3)).predict(np.ones((1, 2))), RuntimeError, "rng=rng"),
+        (lambda: SGD(0.0), ValueError, "positive number"),
+        (lambda: SGD(math.nan), ValueError, "positive number"),
+        (lambda: Momentum(0.1, 1.0), ValueError, r"momentum lies in \[0, 1\)"),
+        (lambda: Adam(beta2=-0.1), ValueError, "beta2 lies"),
+        (lambda: schedules.exponential(0.1, -1.0), ValueError, "decay is a positive"),
+        (lambda: SGD(0.1).step(np.ones(3), np.ones(2)), ValueError, "one shape and dtype"),
+        (lambda: SGD(0.1).step(np.ones(3), np.ones(3, np.float32)), ValueError, "one shape and dtype"),
+        (lambda: mean_squared_error(np.ones((3, 1)), np.ones(3)), ValueError, r"reshape\(-1, 1\)"),
+        (lambda: mean_squared_error(np.ones((0, 1)), np.ones((0, 1))), ValueError, "at least one example"),
+        (lambda: binary_cross_entropy(np.ones(3), np.array([0, 1, 2])), ValueError, "from 0 to 1"),
+        (lambda: binary_cross_entropy(np.ones(3), np.array([0, 1, np.nan])), ValueError, "from 0 to 1"),
+        (lambda: softmax_cross_entropy(np.ones((2, 3)), [0, 3]), ValueError, "from 0 to 2, got 0 to 3"),
+        (lambda: softmax_cross_entropy(np.ones((2, 3)), [0, -1]), ValueError, "from 0 to 2, got -1"),
+        (lambda: softmax_cross_entropy(np.ones((2, 3)), [0.0, 1.0]), TypeError, "integers"),
+        (lambda: softmax_cross_entropy(np.ones((2, 3)), [0]), ValueError, "2 class numbers"),
+        (lambda: softmax_cross_entropy(np.ones(3), [0]), ValueError, r"\(N, K\)"),
+        (lambda: softmax_cross_entropy(np.ones((0, 3)), []), ValueError, r"\(N, K\)"),
+        (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[1, 2, 3]), ValueError, "2 classes need"),
+        (lambda: softmax_cross_entropy(np.ones((1, 2)), [[1, 0]], weights=[1, 2]), ValueError, "class numbers"),
+        (lambda: accuracy(np.ones((3, 2)), [0, 1]), ValueError, "one target per output"),
+        (lambda: accuracy(np.ones((0, 2)), []), ValueError, "at least one example"),
+        (lambda: EarlyStopping(0), ValueError, "at least 1 epoch"),
+    ],
+)
+def test_a_wrong_call_says_what_was_wanted(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_the_abstract_layer_computes_nothing():
+    with pytest.raises(NotImplementedError):
+        Layer().forward(None)
+    with pytest.raises(NotImplementedError):
+        Layer().backward(None)
+
+
+# --- saved and loaded -------------------------------------------------------------------------------------------------
+
+
+def test_a_loaded_network_equals_the_saved_one(tmp_path):
+    rng = np.random.default_rng(11)
+    network = Sequential(
+        Dense(4, 6), Activation(tanh), Dropout(0.1), Maxout(6, 3, 2), PReLU(3), CReLU(), Dense(6, 2), rng=rng
+    )
+    path = tmp_path / "network.npz"
+    network.save(path)
+    loaded = Sequential.load(path)
+    x = rng.normal(size=(5, 4))
+    assert repr(loaded) == repr(network)
+    np.testing.assert_array_equal(loaded.predict(x), network.predict(x))
+    assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
+
+
+def damaged(path, header=None, theta=None, raw=None):
+    if raw is not None:
+        path.write_bytes(raw)
+    else:
+        np.savez(path, header=np.array(header if isinstance(header, str) else json.dumps(header)), theta=theta)
+    return path
+
+
+def test_a_damaged_or_foreign_file_is_an_error_and_executes_nothing(tmp_path):
+    path = tmp_path / "network.npz"
+    small(dtype=np.float32).save(path)
+    whole = path.read_bytes()
+    good = {"format": "nnlib network, version 1", "dtype": "float32", "layers": []}
+    dense = {"type": "Dense", "settings": {"n_in": 2, "n_out": 1}}
+    evil = {"type": "__import__", "settings": {"name": "os"}}
+    cases = [
+        ("not a whole network file", {"raw": b""}),
+        ("not a whole network file", {"raw": b"hello"}),
+        ("not a whole network file", {"raw": whole[: len(whole) // 2]}),
+        ("not a whole network file", {"header": "{", "theta": np.zeros(1)}),
+        ("not a whole network file", {"header": good, "theta": np.array([object()])}),
+        ("not of the format", {"header": {"format": "other"}, "theta": np.zeros(1)}),
+        ("not of the format", {"header": [1], "theta": np.zeros(1)}),
+        ("no layer is called '__import__'", {"header": {**good, "layers": [evil]}, "theta": np.zeros(1)}),
+        ("no network that can be built", {"header": good, "theta": np.zeros(1)}),
+        ("no network that can be built", {"header": {**good, "layers": [{}]}, "theta": np.zeros(1)}),
+        (r"its layers need float32 \(3,\)", {"header": {**good, "layers": [dense]}, "theta": np.zeros(2, np.float32)}),
+        (r"its layers need float32 \(3,\)", {"header": {**good, "layers": [dense]}, "theta": np.zeros(3)}),
+    ]
+    for text, content in cases:
+        with pytest.raises(ValueError, match=text):
+            Sequential.load(damaged(path, **content))
+    with pytest.raises(FileNotFoundError):
+        Sequential.load(tmp_path / "nothing.npz")
+
+
+def test_a_failed_save_leaves_the_older_file_whole(tmp_path, monkeypatch):
+    path, network = tmp_path / "network.npz", small()
+    network.save(path)
+    before = path.read_bytes()
+
+    def full_disk(file, **arrays):
+        file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        network.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
+
+
+# --- optimizers: three steps by hand ----------------------------------------------------------------------------------
+
+
+def three_steps(optimizer, gradients=(2.0, -1.0, 0.5)):
+    theta = np.array([1.0])
+    for gradient in gradients:
+        optimizer.step(theta, np.array([gradient]))
+    return theta[0]
+
+
+def test_sgd_by_hand():
+    assert three_steps(SGD(0.1)) == pytest.approx(1.0 - 0.1 * (2.0 - 1.0 + 0.5), rel=1e-15)
+
+
+def test_momentum_by_hand():
+    v1 = 2.0
+    v2 = 0.5 * v1 - 1.0
+    v3 = 0.5 * v2 + 0.5
+    assert three_steps(Momentum(0.1, 0.5)) == pytest.approx(1.0 - 0.1 * (v1 + v2 + v3), rel=1e-15)
+
+
+def test_adam_by_hand():
+    m = v = 0.0
+    theta = 1.0
+    for t, g in enumerate((2.0, -1.0, 0.5), start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        theta -= 0.1 * (m / (1 - 0.9**t)) / (math.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    assert three_steps(Adam(0.1)) == pytest.approx(theta, rel=1e-13)
+    assert three_steps(Adam(0.1), [123.0]) == pytest.approx(
+        0.9, abs=1e-9
+    )  # the first step has the learning rate's size
+
+
+def test_an_optimizer_follows_its_schedule_and_counts_from_zero():
+    asked = []
+    optimizer = SGD(lambda step: asked.append(step) or 0.1)
+    three_steps(optimizer)
+    assert asked == [0, 1, 2]
+    assert SGD(schedules.inverse_time(1.0, 1.0)).learning_rate == 1.0
+
+
+def test_an_optimizer_goes_back_to_its_snapshot_and_serves_one_network():
+    optimizer, theta = Adam(0.1), np.ones(3)
+    optimizer.step(theta, np.arange(3.0))
+    kept, at = optimizer.snapshot(), theta.copy()
+    optimizer.step(theta, np.ones(3))
+    after, theta[...] = theta.copy(), at
+    optimizer.restore(kept)
+    optimizer.step(theta, np.ones(3))
+    np.testing.assert_array_equal(theta, after)
+    with pytest.raises(ValueError, match="new optimizer"):
+        optimizer.step(np.ones(4), np.ones(4))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def test_fit_learns_and_records_every_step_and_epoch():
+    rng = np.random.default_rng(12)
+    train, validation = separable(rng), separable(rng, 31)
+    network = small(dtype=np.float32)
+    history = fit(network, softmax_cross_entropy, Adam(0.02), train, validation, epochs=12, batch_size=20, rng=rng)
+    assert len(history.batch_loss) == len(history.learning_rate) == 12 * 5  # 90 examples: 4 batches of 20, one of 10
+    assert len(history.train_loss) == len(history.validation_loss) == len(history.train_accuracy) == 12
+    assert history.train_loss[-1] < history.train_loss[0] / 5
+    assert history.validation_accuracy[-1] == 1.0
+    first = np.array(history.batch_loss[:5])
+    assert history.train_loss[0] == pytest.approx((20 * first[:4].sum() + 10 * first[4]) / 90)
+    assert "12 epochs, 60 steps" in repr(history)
+    assert repr(History()) == "History of 0 epochs, 0 steps"
+
+
+def test_fit_regresses_and_then_records_no_accuracy():
+    rng = np.random.default_rng(13)
+    x = rng.normal(size=(64, 4))
+    y = x @ rng.normal(size=(4, 3)) + 1.0
+    network = Sequential(Dense(4, 3, init=xavier_normal), rng=rng, dtype=np.float64)
+    history = fit(network, mean_squared_error, SGD(0.3), (x, y), epochs=300, batch_size=64, rng=rng)
+    assert history.train_loss[-1] < 1e-12
+    assert history.train_accuracy == []
+
+
+def test_the_same_seeds_give_the_same_bits():
+    def run():
+        rng = np.random.default_rng(14)
+        network = Sequential(Dense(4, 8), Activation(relu), Dropout(0.2), Dense(8, 3), rng=rng)
+        fit(network, softmax_cross_entropy, Momentum(0.05), separable(rng), epochs=3, rng=rng)
+        return network.theta
+
+    np.testing.assert_array_equal(run(), run())
+
+
+def test_a_step_of_fit_is_forward_loss_backward_penalty_step():
+    rng = np.random.default_rng(15)
+    x, y = separable(rng, 10)
+    network, by_hand = small(), small()
+    fit(
+        network,
+        softmax_cross_entropy,
+        SGD(0.1),
+        (x, y),
+        epochs=1,
+        batch_size=10,
+        rng=rng,
+        penalty=lambda net: net.grad.__iadd__(0.01 * net.theta),
+    )
+    _, dout = softmax_cross_entropy(by_hand.forward(x), y)
+    by_hand.backward(dout)
+    by_hand.theta -= 0.1 * (by_hand.grad + 0.01 * by_hand.theta)
+    np.testing.assert_allclose(network.theta, by_hand.theta, rtol=1e-12)
+
+
+class Script(Callback):
+    """Writes given validation losses into the history and one number into the parameters."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def epoch(self, run):
+        run.history.validation_loss[-1] = self.losses[run.epoch]
+        run.network.theta[...] = run.epoch
+
+
+def scripted(losses, stopping, epochs=None):
+    rng = np.random.default_rng(16)
+    network, data = small(), separable(rng, 12)
+    history = fit(
+        network,
+        softmax_cross_entropy,
+        SGD(0.1),
+        data,
+        data,
+        epochs=epochs or len(losses),
+        rng=rng,
+        callbacks=[Script(losses), stopping],
+    )
+    return network.theta[0], len(history.train_loss)
+
+
+def test_early_stopping_rolls_back_to_the_best_epoch():
+    stopping = EarlyStopping(patience=2)
+    assert scripted([5, 4, 3, 4, 3.5, 1], stopping) == (2, 5)
+    assert (stopping.best_epoch, stopping.best_loss, stopping.stopped) == (2, 3, True)
+
+
+def test_early_stopping_rolls_back_even_when_patience_did_not_run_out():
+    stopping = EarlyStopping(patience=9)
+    assert scripted([5, 3, 4], stopping) == (1, 3)
+    assert not stopping.stopped
+
+
+def test_early_stopping_can_stay_at_the_last_epoch_and_ask_for_more_than_a_trifle():
+    assert scripted([5, 3, 4, 4], EarlyStopping(patience=2, restore_best=False)) == (3, 4)
+    assert scripted([5, 4.99, 4.98, 1], EarlyStopping(patience=2, min_delta=0.1)) == (0, 3)
+
+
+def test_early_stopping_needs_validation():
+    with pytest.raises(ValueError, match="validation="):
+        fit(
+            small(),
+            softmax_cross_entropy,
+            SGD(0.1),
+            separable(np.random.default_rng(0)),
+            epochs=1,
+            rng=np.random.default_rng(0),
+            callbacks=[EarlyStopping(1)],
+        )
+
+
+def test_divergence_stops_with_the_reason_before_the_step_is_taken():
+    rng = np.random.default_rng(17)
+    network = small(dtype=np.float32)
+    x, y = separable(rng)
+    with pytest.raises(Diverged, match=r"learning rate 1e\+38, gradient norm") as caught:
+        fit(network, softmax_cross_entropy, SGD(1e38), (x, y), epochs=3, rng=rng)
+    assert np.isfinite(network.theta).all()
+    assert len(caught.value.history.batch_loss) >= 1
+    x[3, 1] = np.nan
+    with pytest.raises(Diverged, match="the loss became nan at step 0"):
+        fit(small(), softmax_cross_entropy, SGD(0.1), (x, y), epochs=1, batch_size=90, rng=rng)
+    history = fit(
+        small(), softmax_cross_entropy, SGD(0.1), (x, y), epochs=2, batch_size=90, rng=rng, stop_on_divergence=False
+    )
+    assert len(history.batch_loss) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"train": (np.ones((3, 4)), np.ones(2))}, ValueError, r"\(3, 4\) and \(2,\)"),
+        ({"train": (np.ones((0, 4)), np.ones(0))}, ValueError, "N >= 1"),
+        ({"train": (np.ones(3), np.ones(3))}, ValueError, r"x \(N, \.\.\.\)"),
+        ({"train": 3}, TypeError, r"pair \(x, y\)"),
+        ({"validation": (np.ones((3, 4)), np.ones(2))}, ValueError, "validation takes"),
+        ({"epochs": 0}, ValueError, "at least one epoch"),
+        ({"batch_size": 0}, ValueError, "batches of at least one"),
+        ({"rng": 3}, TypeError, "default_rng"),
+    ],
+)
+def test_fit_refuses_what_it_cannot_train_on(change, error, text):
+    rng = np.random.default_rng(18)
+    call = {"train": separable(rng), "validation": None, "epochs": 1, "rng": rng, **change}
+    train, validation = call.pop("train"), call.pop("validation")
+    with pytest.raises(error, match=text):
+        fit(small(), softmax_cross_entropy, SGD(0.1), train, validation, **call)
+
+
+def test_progress_is_one_growing_line_and_silent_where_nobody_watches(monkeypatch, capsys):
+    import io
+
+    rng, stream = np.random.default_rng(19), io.StringIO()
+    data = separable(rng)
+    fit(small(), softmax_cross_entropy, SGD(0.1), data, data, epochs=2, rng=rng, callbacks=[Progress(stream)])
+    assert "epoch 2/2" in stream.getvalue()
+    assert "validation" in stream.getvalue()
+    assert stream.getvalue().count("\n") == 1
+    assert capsys.readouterr().err == "", "the default progress is silent without a terminal"
+    monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "1")
+    assert watched()
+    monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "0")
+    assert not watched()
+
+
+# --- metrics and small things -----------------------------------------------------------------------------------------
+
+
+def test_accuracy_of_logits_of_a_yes_and_of_classes():
+    logits = np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]])
+    assert accuracy(logits, [0, 1, 1]) == pytest.approx(2 / 3)
+    assert accuracy(logits, [[1, 0], [0, 1], [1, 0]]) == 1.0
+    assert accuracy(np.array([[-1.0], [2.0]]), [[0], [1]]) == 1.0
+    assert accuracy(np.array([0.5, -0.5]), [0, 0]) == 0.5
+    assert accuracy(np.array([2, 1]), [2, 2]) == 0.5
+
+
+def test_one_hot_has_a_single_one_a_row():
+    np.testing.assert_array_equal(one_hot(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_a_parameter_keeps_what_its_initializer_gave():
+    layer = Dense(2, 3, init=constant(0.5)).initialize(np.random.default_rng(0))
+    np.testing.assert_array_equal(layer.W.value, np.float32(0.5))
+    np.testing.assert_array_equal(layer.b.value, 0.0)
+    assert [p.decay for p in layer.parameters] == [True, False]
+    assert Parameter((2, 3), constant(1)).size == 6
