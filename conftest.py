@@ -11,11 +11,12 @@ if str(GUARD) not in sys.path:
     sys.path[:0] = [str(GUARD), str(ROOT)]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
+import matplotlib  # noqa: E402
 import sitecustomize as offline  # noqa: E402
 
 offline.install()
+matplotlib.use("Agg")  # for this process alone: a kernel keeps its inline pictures
 
-os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):

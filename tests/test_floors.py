@@ -1,0 +1,124 @@
+"""The floors of nnlib: imports point down only, and the heavy libraries stay where the plan names them."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "nnlib"
+
+# Which floor a module stands on. Within a floor modules may import each other, a module of a higher one never.
+FLOORS = {
+    1: "activations initializers parameters losses schedules metrics data preprocessing augmentation gradcheck "
+    "callbacks perceptron autodiff",
+    2: "layers optimizers regularizers",
+    3: "network diagnostics",
+    4: "plotting training ensemble",
+    5: "widgets course experiments",
+}
+FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
+
+# Who may import what from outside; everything else may import NumPy and the standard library alone.
+MAY = {
+    "plotting": {"matplotlib", "cycler"},
+    "widgets": {"ipywidgets", "anywidget", "traitlets"},
+    "course": {"IPython"},
+}
+
+
+def imported(source, package):
+    """The modules that a file imports, as absolute dotted names, with the depth of functions around each import."""
+    found = []
+
+    def walk(node, depth):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                found.extend((alias.name, depth) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = package.split(".")[: len(package.split(".")) - child.level + 1] if child.level else []
+                module = ".".join([*base, *filter(None, [child.module])])
+                if module == "nnlib":
+                    found.extend((f"nnlib.{alias.name}", depth) for alias in child.names)
+                else:
+                    found.append((module, depth))
+            walk(child, depth + isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+
+    walk(ast.parse(source), 0)
+    return found
+
+
+def violations(source, module):
+    """What the file of `module` ("layers.dense") imports and may not, as sentences."""
+    top = module.split(".")[0]
+    package = "nnlib." + module.rpartition(".")[0] if "." in module else "nnlib"
+    found = []
+    for name, depth in imported(source, package):
+        head, _, rest = name.partition(".")
+        if head == "nnlib":
+            below = rest.split(".")[0]
+            if below and top != "__init__" and below in FLOOR and FLOOR[below] > FLOOR[top]:
+                found.append(f"nnlib.{module} (floor {FLOOR[top]}) imports {name} (floor {FLOOR[below]})")
+        elif head != "numpy" and head not in sys.stdlib_module_names:
+            if head not in MAY.get(top, ()):
+                found.append(f"nnlib.{module} may not import {name}")
+            elif head == "IPython" and depth == 0:
+                found.append(f"nnlib.{module} imports {name} when it is imported, not when it is used")
+    return found
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield path, ".".join(parts)
+
+
+def test_every_module_has_a_floor():
+    tops = {name.split(".")[0] for _, name in modules()} - {"__init__"}
+    assert tops
+    assert tops <= FLOOR.keys(), f"say in FLOORS on which floor these stand: {sorted(tops - FLOOR.keys())}"
+
+
+@pytest.mark.parametrize(("path", "name"), [pytest.param(*pair, id=pair[1]) for pair in modules()])
+def test_imports_point_down(path, name):
+    assert not violations(path.read_text("utf8"), name)
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "sentence"),
+    [
+        ("import nnlib.training", "layers.dense", "imports nnlib.training"),
+        ("from nnlib import network", "activations", "imports nnlib.network"),
+        ("from ..network import Sequential", "layers.dense", "imports nnlib.network"),
+        ("def f():\n    from nnlib.widgets import explore", "plotting", "imports nnlib.widgets"),
+        ("import matplotlib.pyplot as plt", "training", "may not import matplotlib"),
+        ("import ipywidgets", "course.checking", "may not import ipywidgets"),
+        ("from IPython.display import Code", "course.source", "not when it is used"),
+        ("import scipy", "data.toys", "may not import scipy"),
+    ],
+)
+def test_a_planted_import_is_found(source, module, sentence):
+    assert any(sentence in found for found in violations(source, module))
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("import numpy as np\nimport math\nfrom nnlib.activations import relu", "layers.dense"),
+        ("def f():\n    from IPython.display import Code", "course.source"),
+        ("from .layer import Layer", "layers.dense"),
+    ],
+)
+def test_allowed_imports_pass(source, module):
+    assert not violations(source, module)
+
+
+def test_importing_nnlib_imports_numpy_alone():
+    code = (
+        "import sys; import numpy; import nnlib; "
+        "print(sorted({'matplotlib', 'ipywidgets', 'anywidget', 'IPython', 'traitlets'} & {m.split('.')[0] for m in sys.modules}))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert shown.stdout.strip() == "[]"
