@@ -66,7 +66,7 @@ class Elementwise:
 def as_float(z):
     """z as an array of float32 or float64; whole numbers and truth values become float64."""
     z = np.asarray(z)
-    if z.dtype in (np.float64, np.float32):
+    if z.dtype == np.float32 or z.dtype == np.float64:
         return z
     if z.dtype.kind not in "iubf":
         raise TypeError(f"an activation takes real numbers, got dtype {z.dtype}: convert with z.astype(np.float64)")
@@ -126,9 +126,9 @@ def _tanh(z, out):
 
 
 def _tanh_slope(z, a, out):
-    """da/dz = 1 - a^2, written as (1 - a)(1 + a)"""
-    np.subtract(1.0, a, out=out)
-    out *= 1.0 + a
+    """da/dz = 1 - a^2"""
+    np.square(a, out=out)
+    np.subtract(1.0, out, out=out)
 
 
 def _softsign(z, out):

@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from nnlib.activations import as_float, log_softmax, sigmoid
+from nnlib.activations import as_float, log_softmax, softplus
 
 
 def mean_squared_error(output, target):
@@ -48,13 +48,10 @@ def binary_cross_entropy(output, target):
     z, y = _pair("binary_cross_entropy", output, target)
     if not (y.min() >= 0.0 and y.max() <= 1.0):
         raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
-    log_term = np.abs(z)
-    np.negative(log_term, out=log_term)
-    np.exp(log_term, out=log_term)
-    np.log1p(log_term, out=log_term)
-    log_term += np.maximum(z, 0.0)
-    loss = (float(log_term.sum()) - float(np.vdot(z, y))) / z.size
-    gradient = sigmoid(z)
+    log_sum = softplus(z)
+    loss = (float(log_sum.sum()) - float(np.vdot(z, y))) / z.size
+    gradient = np.subtract(z, log_sum, out=log_sum)
+    np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))
     gradient -= y
     gradient *= 1.0 / z.size
     return loss, gradient

@@ -17,7 +17,7 @@ def affine(x, W, b, out=None):
 def affine_backward(dout, x, W, dW, db, dx=None):
     """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T.   Skips dx where ``dx`` is None."""
     np.matmul(x.T, dout, out=dW)  # each weight: its input times its error, over the batch
-    np.sum(dout, axis=0, out=db)
+    np.add.reduce(dout, axis=0, out=db)
     if dx is not None:
         np.matmul(dout, W.T, out=dx)
     return dx

@@ -48,12 +48,17 @@ class Layer:
     def array(self, name, shape, dtype=None):
         """The layer's own array of that name, made anew only when a larger batch comes; its content is left over."""
         kept = self._arrays.get(name)
+        if kept is not None and kept.shape == shape:
+            return kept
         if kept is None or kept.shape[1:] != shape[1:] or len(kept) < shape[0]:
             kept = self._arrays[name] = np.empty(shape, dtype or self.dtype)
-        return kept if len(kept) == shape[0] else kept[: shape[0]]
+        return kept[: shape[0]]
 
     def at_the_door(self, x, n_in=None):
         """x as an array of the layer's dtype, of shape (N, n_in) where the layer asks for it."""
+        known = self.dtype is not None and type(x) is np.ndarray and x.dtype == self.dtype
+        if known and x.size and (n_in is None or x.shape[1:] == (n_in,)):
+            return x
         if self.dtype is None:
             raise RuntimeError(
                 f"{self!r} has no memory yet: put it into Sequential(..., rng=rng) or call initialize(rng)"
@@ -75,7 +80,8 @@ class Layer:
         """dout as an array of the layer's dtype, of the shape that forward returned."""
         if shape is None:
             raise RuntimeError(f"{self!r}.backward needs the batch of a forward before it")
-        dout = np.asarray(dout, self.dtype)
+        if type(dout) is not np.ndarray or dout.dtype != self.dtype:
+            dout = np.asarray(dout, self.dtype)
         if dout.shape != shape:
             raise ValueError(f"{self!r}.backward takes dout of shape {shape}, as forward returned, got {dout.shape}")
         return dout
