@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).parent
 GUARD = ROOT / "tests" / "offline"  # holds a sitecustomize.py: kernels import it because it is on their path
 
 if str(GUARD) not in sys.path:
-    sys.path[:0] = [str(GUARD), str(ROOT)]
+    sys.path[:0] = [str(GUARD), str(ROOT), str(ROOT / "tools")]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 import matplotlib  # noqa: E402
