@@ -71,7 +71,7 @@ def _wrong_structure(got, want):
         return f"returned a {type(got).__name__} of {len(got)}, wanted one {_kind(want)}"
     if got is ...:
         return "returned ...: a part of the stub is still there"
-    if _as_array(got).dtype == object and _as_array(want).dtype != object:
+    if _is_numeric(want) and not _is_numeric(got):
         return f"returned a {_kind(got)}, wanted {_kind(want)}"
     return None
 
@@ -97,7 +97,7 @@ def _wrong_shape(names, cases, pairs, tolerance):
 
 def _not_finite(names, cases, pairs, warning):
     for case, (g, w) in zip(cases, pairs):
-        if g.dtype.kind not in "fc" or w.dtype.kind not in "biufc":
+        if g.dtype.kind not in "fc" or not _is_numeric(w):
             continue
         bad = ~np.isfinite(g) & np.isfinite(w)
         if bad.any():
@@ -175,8 +175,8 @@ def _size_rule(names, cases, factors):
             if len(set(wanted)) > 1 and all(f != f or _near(abs(f), s) for f, s in zip(factors, wanted)):
                 size = f"{names[i]}.shape[{axis}]"
                 if axis == 0:
-                    missing = "forgot" if power == 1 else "took twice"
-                    return f"exactly N times too {word}, N = {size}: {missing} the mean over the batch?"
+                    cause = "forgot the mean over the batch?" if power == 1 else "took the mean over the batch twice?"
+                    return f"exactly N times too {word}, N = {size}: {cause}"
                 return f"exactly K times too {word}, K = {size}: a sum and a mean over axis {axis} mixed up?"
     return None
 
@@ -268,6 +268,10 @@ def _as_array(value):
         return np.asarray(value, dtype=object)
 
 
+def _is_numeric(value):
+    return _as_array(value).dtype.kind in "biufc"
+
+
 def _same_dtype(a, b):
     """Floats of an array must be of one size; of whole numbers and single numbers only the kind matters."""
     if a.dtype.kind == b.dtype.kind == "f":
@@ -277,17 +281,13 @@ def _same_dtype(a, b):
 
 
 def _close(a, b, tolerance):
-    if a.shape != b.shape:
-        return False
-    if a.dtype.kind in "biufc" and b.dtype.kind in "biufc":
-        return not _wrong(a, b, tolerance).any()
-    return bool(np.all(a == b))
+    return a.shape == b.shape and not _wrong(a, b, tolerance).any()
 
 
 def _wrong(g, w, tolerance):
     """Where g is farther from w than the tolerance, as a boolean array."""
-    if g.dtype.kind in "biu" and w.dtype.kind in "biu" and not tolerance:
-        return g != w
+    if not (_is_numeric(g) and _is_numeric(w)):
+        return np.asarray(g != w)
     g, w, roundoff = g.astype(np.complex128), w.astype(np.complex128), _roundoff(g, w) if tolerance else 0.0
     finite = np.isfinite(g) & np.isfinite(w)
     scale = np.max(np.abs(w[np.isfinite(w)]), initial=0.0) or 1.0
