@@ -51,10 +51,10 @@ function logTicks(lo, hi, count) {
   return out;
 }
 
-let ruler;
-function textWidth(text, size = 12) {
-  ruler ??= document.createElement("canvas").getContext("2d");
-  ruler.font = `${size}px system-ui, sans-serif`;
+let ruler, family = "sans-serif";
+function textWidth(text, size = 12, weight = 400) {
+  ruler ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  ruler.font = `${weight} ${size}px ${family}`;
   return ruler.measureText(text).width;
 }
 
@@ -85,7 +85,7 @@ function symbol(kind, x, y, r, fill) {
 function legendRow(entries, x, y, width) {
   let out = "", at = x, rows = 1;
   for (const e of entries) {
-    const w = 22 + textWidth(e.label) + 16;
+    const w = 22 + textWidth(e.label, 12.5) + 16;
     if (at > x && at + w - 16 > x + width) (at = x), (y += 18), rows++;
     const c = color(e.color);
     if (e.shape === "line" || e.shape === "dash")
@@ -107,9 +107,10 @@ function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, gri
   let yTicks = y ? (yLog ? logTicks : linearTicks)(...y, box.h > 240 ? 5 : 4) : [];
   const left = y ? Math.max(24, Math.max(...yTicks.map(([, t]) => textWidth(t)), 0) + 10) : 0;
   if (p.y_label || bar) {
+    if (bar) svg += bar.draw(box.w - right, top + 12);
+    if (bar && bar.width + textWidth(p.y_label, 12.5) + 24 > box.w - right) top += 20;
     if (p.y_label) svg += text(0, top + 12, p.y_label, "nn-label");
-    if (bar) svg += bar(box.w - right, top + 12);
-    top += 22;
+    top += 25;
   }
   if (!top) top = 8;
   const bottom = 22 + (p.x_label ? 18 : 0) + (names?.extra ?? 0);
@@ -121,7 +122,7 @@ function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, gri
   }
   for (const [v, t] of yTicks) svg += text(area.l - 7, Y(v) + 4, t, "nn-tick", 'text-anchor="end"');
   if (x && !names) {
-    let ticks = (xLog ? logTicks : linearTicks)(...x, Math.max(2, Math.floor((area.r - area.l) / 64)));
+    let ticks = (xLog ? logTicks : linearTicks)(...x, Math.max(3, Math.floor((area.r - area.l) / 52)));
     for (const [v, t] of ticks) {
       const at = X(v), half = textWidth(t) / 2;
       svg += `<path d="M${r1(at)} ${r1(area.b)}v4" class="nn-axis"/>` + text(Math.min(at, box.w - half), area.b + 17, t, "nn-tick", 'text-anchor="middle"');
@@ -232,13 +233,13 @@ function endLabels(p, Y, area) {
 const PANELS = {
   lines(p, box) {
     const curves = p.series.every((s) => s.shape.length === 1);
-    const widest = Math.max(0, ...p.labels.map((t) => textWidth(t, 12.5)));
-    const direct = curves && p.labels.length > 0 && p.labels.length <= 6 && p.labels.every(Boolean) && widest < Math.min(120, box.w * 0.3);
+    const widest = Math.max(0, ...p.labels.map((t) => textWidth(t, 12.5, 600)));
+    const direct = curves && p.labels.length > 0 && p.labels.length <= 6 && p.labels.every(Boolean) && widest < Math.min(120, box.w * 0.28) && box.w > 230;
     const g = ground(p, box, {
       x: p.x_range, y: p.y_range, xLog: p.log.includes("x"), yLog: p.log.includes("y"),
       entries: direct ? [] : keys(p), right: direct ? widest + 14 : 12,
     });
-    return g.svg + clipped(g.area, drawLines(p, g.X, g.Y, g.area), 5) + (direct ? endLabels(p, g.Y, g.area) : "");
+    return g.svg + clipped(g.area, drawLines(p, g.X, g.Y, g.area), 2) + (direct ? endLabels(p, g.Y, g.area) : "");
   },
 
   points(p, box) {
@@ -250,14 +251,15 @@ const PANELS = {
     const entries = p.overlay.flatMap(keys);
     if (p.classes) p.labels.forEach((label, i) => entries.unshift({ label, color: `class${p.labels.length - 1 - i}`, shape: "box" }));
     const ramp = colors(el, p);
-    const bar = p.classes || p.numbers ? null : (right, y) => {
-      const [lo, hi] = p.v_range.map(short), w = 64, wide = textWidth(hi), at = right - wide - 6 - w;
+    const [low, high] = p.v_range.map(short), bar = p.classes || p.numbers ? null : {
+      width: 76 + textWidth(low) + textWidth(high) + textWidth(p.v_label, 12.5), draw: (right, y) => {
+      const w = 64, at = right - textWidth(high) - 6 - w;
       const stops = [0, 0.25, 0.5, 0.75, 1].map((f) => `<stop offset="${f}" stop-color="rgb(${ramp(f)})"/>`).join("");
       const id = "nn-ramp-" + ++serial;
       return `<linearGradient id="${id}">${stops}</linearGradient>` +
-        text(at - 6, y, (p.v_label ? p.v_label + "  " : "") + lo, "nn-tick", 'text-anchor="end"') +
-        `<rect x="${r1(at)}" y="${y - 9}" width="${w}" height="10" fill="url(#${id})" class="nn-ramp"/>` + text(right, y, hi, "nn-tick", 'text-anchor="end"');
-    };
+        text(at - textWidth(low) - 14, y, p.v_label, "nn-label", 'text-anchor="end"') + text(at - 6, y, low, "nn-tick", 'text-anchor="end"') +
+        `<rect x="${r1(at)}" y="${y - 9}" width="${w}" height="10" fill="url(#${id})" class="nn-ramp"/>` + text(right, y, high, "nn-tick", 'text-anchor="end"');
+    } };
     const [h, w] = p.values.shape;
     const dx = w > 1 ? (p.x[1] - p.x[0]) / (w - 1) : 1, dy = h > 1 ? (p.y[1] - p.y[0]) / (h - 1) : 1;
     const cells = p.numbers || p.classes ? 0.5 : 0; // whole cells at the rim, or the exact range
@@ -330,8 +332,8 @@ const PANELS = {
     const room = (box.h - top) / most;
     const y = (l, i) => top + (box.h - top) / 2 + (i - (p.sizes[l] - 1) / 2) * room + (named ? 7 : 0);
     p.layer_names.forEach((t, l) => {
-      const at = l === 0 ? 0 : l === layers - 1 ? box.w : x(l), anchor = l === 0 ? "start" : l === layers - 1 ? "end" : "middle";
-      out += text(at, top - 6, t, "nn-label", `text-anchor="${anchor}"`);
+      const half = textWidth(t, 12.5) / 2, at = Math.max(half, Math.min(box.w - half, x(l)));
+      out += text(at, top - 4, t, "nn-label", 'text-anchor="middle"');
     });
     const lit = new Set(p.highlight.map(String)), any = lit.size > 0;
     const arrow = "nn-arrow-" + ++serial;
@@ -379,7 +381,7 @@ const PANELS = {
 
 function rgb(el, name) {
   ruler ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  ruler.fillStyle = "#888";
+  ruler.fillStyle = "#888888";
   ruler.fillStyle = getComputedStyle(el).getPropertyValue("--nn-" + name).trim();
   const s = ruler.fillStyle; // the browser's canonical form: #rrggbb
   return [1, 3, 5].map((k) => parseInt(s.slice(k, k + 2), 16));
@@ -472,11 +474,10 @@ function reader(model) {
 function layout(panels, width) {
   const n = panels.length, weight = (p) => (p.kind === "network" && n > 1 ? 1.5 : 1);
   const total = panels.reduce((s, p) => s + weight(p), 0);
-  let columns = 1;
-  if (width >= 240 * total + GAP * (n - 1) || (n === 3 && width >= 660)) columns = n;
-  else if (width >= 480 && n > 1) columns = n === 3 ? 3 : 2;
-  if (n === 3 && width < 660) columns = width >= 480 ? 2 : 1;
-  if (n > 4) columns = width >= 660 ? 3 : columns;
+  let columns = width < 480 ? 1 : Math.min(n, 2);
+  if (n === 3 && width >= 190 * total + 2 * GAP) columns = 3;
+  if (n === 4 && width >= 1000) columns = 4;
+  if (n > 4 && width >= 626) columns = 3;
   const rows = [];
   for (let k = 0; k < n; k += columns) rows.push(panels.slice(k, k + columns));
   let y = 0;
@@ -508,6 +509,7 @@ function render({ model, el }) {
   let width = 0;
 
   function draw() {
+    family = getComputedStyle(picture).fontFamily || family;
     let index = 0;
     controls.forEach((c, k) => (index = index * c.values.length + model.get("setting_" + k)));
     const panels = frame(index), { boxes, height } = layout(panels, width || 680);

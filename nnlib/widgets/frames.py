@@ -126,9 +126,7 @@ class Lines:
             raise ValueError(f"Lines takes {len(series)} colors, got {len(colors)}")
         if not colors:
             known = ("train", "validation", "test")
-            colors = tuple(
-                labels[i] if labels and labels[i] in known else f"series{i % 8}" for i in range(len(series))
-            )
+            colors = tuple(labels[i] if labels and labels[i] in known else f"series{i % 8}" for i in range(len(series)))
         dashes = (dashes,) * len(series) if isinstance(dashes, bool) else tuple(bool(d) for d in dashes)
         if dashes and len(dashes) != len(series):
             raise ValueError(f"Lines takes {len(series)} dashes, got {len(dashes)}")
@@ -333,7 +331,9 @@ class Field:
     def pack(self, put):
         return {
             "kind": self.kind,
-            "values": put(self.values, "u1" if self.classes else "q2" if self.levels or self.numbers else "q1"),
+            "values": put(
+                self.values, "u1" if self.classes else "f4" if self.numbers else "q2" if self.levels else "q1"
+            ),
             "overlay": [panel.pack(put) for panel in self.overlay],
             **_plain(self, "x y levels classes diverging v_range x_label y_label title v_label labels numbers"),
         }
@@ -477,8 +477,7 @@ class Network:
             if weights is None:
                 raise ValueError("Network: edge_text=True writes the weights, and there are none")
             text = tuple(
-                None if w is None else [["" if math.isnan(v) else number(v) for v in row] for row in w]
-                for w in weights
+                None if w is None else [["" if math.isnan(v) else number(v) for v in row] for row in w] for w in weights
             )
         if text:
             text = _per(text, "edge_text", len(gaps), lambda t, k: tuple(_texts("edge_text", row) for row in t))
@@ -622,7 +621,8 @@ def share_ranges(columns):
         lo, hi = shared
         shared = _widen(lo, hi, log, pad)
         if first.kind in ("bars", "histogram") and key == "y":  # bars stand on zero
-            shared = (0.0 if lo == 0 else shared[0], 0.0 if hi == 0 and lo < 0 else shared[1] + 0.05 * (hi - lo))
+            room = 0.12 * (hi - lo)  # for the numbers
+            shared = (0.0 if lo == 0 else lo - room, 0.0 if hi == 0 and lo < 0 else hi + room or 1.0)
         ranges[key] = shared
     for i, panel in enumerate(out):
         given = {"y_range": panel.y_range or ranges["y"]}

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+from PIL import Image
 
 from nnlib.plotting import MARKERS, PALETTE, LinearSegmentedColormap, plt, to_rgb
 from nnlib.widgets.frames import share_ranges
@@ -10,7 +11,7 @@ from nnlib.widgets.frames import share_ranges
 INK, SOFT, FAINT, LINE = PALETTE["text"], PALETTE["muted"], PALETTE["grid"], "#9aa3ab"
 COLORS = PALETTE
 RAMP = ("#f6f8fa", "#bcd3e6", "#5d97c4", "#164a7c")  # as in chart.css
-WIDTH, DPI = 7.6, 110  # inches, dots per inch: about the width of a page's text
+WIDTH, DPI = 7.6, 120  # inches, dots per inch: about the width of a page's text
 
 
 def draw_still(frames, index=0, title=""):
@@ -28,8 +29,9 @@ def draw_still(frames, index=0, title=""):
         ax.set_axis_off()
     if title:
         figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left", fontweight="bold")
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    drawn, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, facecolor="white")
+    Image.open(drawn).convert("RGB").quantize(128).save(out, format="png", optimize=True)  # a quarter of the bytes
     return out.getvalue()
 
 
@@ -42,6 +44,7 @@ def _ground(ax, panel, grid=True):
         ax.spines[side].set_visible(not grid)
     for spine in ax.spines.values():
         spine.set_color(LINE)
+    ax.grid(False)
     if grid:
         ax.grid(axis="y", color=FAINT, linewidth=0.8)
         ax.set_axisbelow(True)
@@ -143,7 +146,7 @@ def _field(ax, panel):
     ax.set_xlim(extent[:2] if whole else panel.x)
     ax.set_ylim(extent[2:] if whole else panel.y)
     if any(label for over in panel.overlay for label in over.labels):
-        ax.legend(fontsize=8, framealpha=0.85, edgecolor="none", labelcolor=INK)
+        ax.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none", labelcolor=INK)
 
 
 def _bars(ax, panel):
@@ -217,9 +220,10 @@ def _network(ax, panel):
             name = panel.names[k][i] if panel.names and panel.names[k] else ""
             below = len(inside) > 6
             common = {"ha": "center", "va": "center", "fontsize": 8, "color": INK, "zorder": 3}
-            ax.text(x, y - (0.32 if below else 0), inside, **common)
+            ax.annotate(inside, (x, y), (0, -22 if below else 0), textcoords="offset points", **common)
             if name:
-                ax.text(x, y + (0.3 if inside and not below else 0), name, **common)
+                up = 22 if inside and not below else 0
+                ax.annotate(name, (x, y), (0, up), textcoords="offset points", **common)
         if panel.layer_names:
             ax.text(k, most / 2 + 0.1, panel.layer_names[k], ha="center", fontsize=9, color=SOFT)
     ax.set_title(panel.title, fontsize=10, loc="left", color=INK)

@@ -1,0 +1,391 @@
+"""Laws of the interactive figures: what a page ships is what the frame function computes."""
+
+import base64
+import copy
+import json
+import re
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import pytest
+import traitlets
+
+import nnlib.widgets.frames as frames_module
+from nnlib.plotting import PALETTE
+from nnlib.widgets import (
+    Bars,
+    Field,
+    Frame,
+    Histogram,
+    Lines,
+    Network,
+    Points,
+    choice,
+    explore,
+    figures_from_state,
+    frames_from_state,
+    play,
+    slider,
+)
+from nnlib.widgets.explore import Chart, _Progress
+from nnlib.widgets.frames import ROLES, pack, share_ranges, unpack
+from nnlib.widgets.state import LEVELS, decode, encode, pack_frames
+from nnlib.widgets.still import draw_still
+
+X = np.linspace(-2, 2, 21)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def all_panels(gain):
+    """One panel of every kind, all of which move with `gain`."""
+    rng = np.random.default_rng(5)
+    xy, classes = rng.normal(size=(30, 2)), rng.integers(0, 3, 30)
+    grid = gain * X[None, :] + X[:7, None] ** 2
+    return [
+        Lines(gain * X, X**2, x=X, labels=["train", "other"], marks=[(0, None, "zero")], bands=[(X - 1, X + 1), None]),
+        Points(xy * gain, classes, labels=["a", "b", "c"], texts=[str(i) for i in range(30)]),
+        Field(grid, x=(-2, 2), y=(-2, -0.8), overlay=[Lines(xy[:4] / 2), Points(xy)], levels=[0, 1], v_label="height"),
+        Bars([[gain, -1, 2], [1, 2, 3]], ["p", "q", "r"], labels=["one", "two"]),
+        Histogram(rng.integers(0, 9, 6) * gain, np.arange(7), labels=["count"]),
+        Network(
+            (2, 3, 1),
+            weights=[gain * rng.normal(size=(2, 3)), np.array([[1.0], [np.nan], [0.0]])],
+            values=[[gain, 2], [0.1, -0.2, 0.3], None],
+            names=[["x₁", "x₂"], ["h₁", "h₂", "1"], ["o"]],
+            edge_text=True,
+            highlight=[(0, 1), (0, 1, 2), (2, 0)],
+            layer_names=["in", "hidden", "out"],
+        ),
+    ]
+
+
+def every_kind(gain, shift="low"):
+    return Frame(all_panels(gain + (shift == "high")), text=f"The gain is {gain} and the shift is {shift}.")
+
+
+def straight(slope):
+    return Frame([Lines(slope * X, x=X)], text=f"The slope is {slope}.")
+
+
+def figure(**controls):
+    return explore(
+        every_kind,
+        title="Every kind",
+        **(controls or {"gain": slider(1, 2, 3, value=2), "shift": choice("low", "high")}),
+    )
+
+
+def saved(figure):
+    """The widget state as a page holds it: one model per widget, bytes beside it in base64."""
+    out = {}
+    for widget in [figure, *figure.children, *figure.links]:
+        state = widget.get_state()
+        buffers = [
+            {"path": [name], "encoding": "base64", "data": base64.b64encode(value).decode()}
+            for name, value in state.items()
+            if isinstance(value, (bytes, memoryview))
+        ]
+        state = {name: value for name, value in state.items() if not isinstance(value, (bytes, memoryview))}
+        out[widget.model_id] = {"model_name": state["_model_name"], "state": state, "buffers": buffers}
+    return json.dumps({"version_major": 2, "version_minor": 0, "state": out}, default=str)
+
+
+# What a page ships
+
+
+def test_a_saved_page_holds_every_frame_the_function_computes():
+    [copy_of] = figures_from_state(saved(figure()))
+    assert copy_of.function == f"{__name__}:every_kind"
+    seen = []
+    for settings, panels, text in copy_of:
+        seen.append(settings)
+        assert copy_of.differences(settings, panels, text, every_kind(**settings)) == []
+    assert seen == [{"gain": g, "shift": s} for g in (1, 2, 3) for s in ("low", "high")]
+
+
+def test_frames_from_state_walks_all_figures():
+    one = json.loads(saved(figure()))
+    two = json.loads(saved(explore(straight, title="Slope", slope=slider(1, 2))))
+    both = {"state": {**one["state"], **two["state"]}}
+    texts = [text for _, _, text in frames_from_state(both)]
+    assert len(texts) == 8
+    assert "The slope is 2." in texts
+
+
+@pytest.mark.parametrize("panel", range(6))
+def test_a_changed_number_in_any_panel_is_seen(panel):
+    [copy_of] = figures_from_state(saved(figure()))
+    settings, panels, text = next(iter(copy_of))
+    frame = every_kind(**settings)
+    other = every_kind(gain=1.5).panels[panel]
+    if panel == 1:  # texts and classes stay the same: the points alone differ
+        assert not np.allclose(other.xy, frame.panels[1].xy)
+    changed = Frame([*frame.panels[:panel], other, *frame.panels[panel + 1 :]], frame.text)
+    found = copy_of.differences(settings, panels, text, changed)
+    assert found
+    assert all(f"panel {panel}" in line for line in found)
+
+
+def test_a_changed_sentence_or_label_is_seen():
+    [copy_of] = figures_from_state(saved(explore(straight, title="Slope", slope=slider(1, 2))))
+    settings, panels, text = next(iter(copy_of))
+    assert "text" in copy_of.differences(settings, panels, text, Frame([Lines(X, x=X)], "Something else."))[0]
+    assert "x_label" in copy_of.differences(settings, panels, text, Frame([Lines(X, x=X, x_label="z")], text))[0]
+
+
+def test_equal_arrays_are_stored_once():
+    shared = np.arange(50.0)
+    frames = [Frame([Lines(shared, shared * k, x=shared)], f"{k}") for k in range(4)]
+    block, traits = pack_frames(frames)
+    assert len(traits["arrays"]) == 4  # shared == 1 * shared == x, and three multiples
+    assert len(block) == 4 * 50 * 4
+    assert len(traits["specs"]) == 1
+
+
+@pytest.mark.parametrize("code", LEVELS)
+def test_quantisation_is_true_to_half_a_step(code):
+    values = np.random.default_rng(0).uniform(-3, 5, (6, 5))
+    values[2, 3] = np.nan
+    back = decode(encode(values, code, (-3, 5)), code, values.shape, (-3, 5))
+    assert np.nanmax(np.abs(back - values)) <= 0.5 * 8 / LEVELS[code] + 1e-12
+    assert np.array_equal(np.isnan(back), np.isnan(values))
+
+
+def test_quantisation_clips_what_the_color_scale_clips():
+    back = decode(encode(np.array([-9.0, 0.5, 9.0, np.inf]), "q1", (0, 1)), "q1", (4,), (0, 1))
+    np.testing.assert_allclose(back, [0, 0.5, 1, 1], atol=1 / 254)
+
+
+def test_a_diverged_run_becomes_infinity_without_a_warning():
+    data = encode(np.array([1e300, -1e300, 1.0]), "f4")
+    assert decode(data, "f4", (3,)).tolist() == [np.inf, -np.inf, 1.0]
+
+
+def test_unpack_is_the_inverse_of_pack():
+    for panel in all_panels(1.5):
+        spec, arrays = pack(panel)
+        json.dumps(spec, allow_nan=False)
+        assert arrays
+        whole = unpack(spec, [array for array, _ in arrays])
+        assert whole["kind"] == panel.kind
+        assert "$" not in json.dumps(whole, default=lambda a: a.tolist())
+
+
+# The figure
+
+
+def test_the_first_picture_is_the_chosen_default():
+    shown = figure()
+    assert (shown.chart.setting_0, shown.chart.setting_1) == (1, 0)
+    assert shown.text == "The gain is 2 and the shift is low."
+    shown.chart.setting_1 = 1
+    assert shown.text == "The gain is 2 and the shift is high."
+
+
+def test_the_repr_is_stable_and_names_no_address():
+    assert repr(figure()) == "Explore('Every kind', gain: 3 values, shift: 2 values)"
+    bundle = figure()._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(figure())
+    assert bundle["image/png"].startswith(PNG)
+    assert set(bundle["application/vnd.jupyter.widget-view+json"]) == {"version_major", "version_minor", "model_id"}
+
+
+def test_every_control_is_linked_to_the_chart_in_the_browser():
+    shown = figure(gain=play(1, 2, 3, value=2), shift=choice("low", "high"))
+    joined = {(link.source[0], link.source[1], link.target[0], link.target[1]) for link in shown.links}
+    _, row, chart = shown.children
+    [button, bar], buttons = row.children[0].children, row.children[1]
+    assert joined == {
+        (bar, "index", chart, "setting_0"),
+        (button, "value", bar, "index"),
+        (buttons, "index", chart, "setting_1"),
+    }
+    assert all(isinstance(link, ipywidgets.widgets.widget_link.Link) for link in shown.links)
+
+
+@pytest.mark.parametrize(
+    ("control", "kind"),
+    [
+        (slider(1, 2, 3), ipywidgets.SelectionSlider),
+        (choice(1, 2, 3), ipywidgets.ToggleButtons),
+        (choice(1, 2, 3, 4, 5, 6), ipywidgets.Dropdown),
+        (choice({"the first of these " * 2: 1, "the second of these": 2}), ipywidgets.Dropdown),
+    ],
+)
+def test_each_control_is_a_standard_one_with_a_label(control, kind):
+    shown = explore(straight, title="Slope", slope=control)
+    [widget] = shown.children[1].children
+    assert type(widget) is kind
+    assert widget.description == "slope"
+
+
+def test_labels_and_formats():
+    shown = explore(straight, title="Slope", slope=slider(0.5, -0.25, label="steepness", format=".1e"))
+    [widget] = shown.children[1].children
+    assert widget.description == "steepness"
+    assert list(widget._options_labels) == ["5.0e−01", "−2.5e−01"]
+    assert shown.chart.controls[0] == {
+        "name": "slope", "label": "steepness", "values": [0.5, -0.25], "labels": ["5.0e−01", "−2.5e−01"], "index": 0,
+    }  # fmt: skip
+
+
+def test_nothing_is_printed_while_a_book_is_built(capfd, monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    figure()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_waiting_person_sees_progress_and_a_clean_line_after_it(capfd, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebook")
+    clock = iter(np.arange(0, 100, 0.9))
+    with _Progress(3, clock=lambda: next(clock)) as progress:
+        for _ in range(3):
+            progress.step()
+    line = capfd.readouterr().err
+    assert "computing frame 2 of 3" in line
+    assert line.endswith("\r")
+
+
+# Errors at the door
+
+
+def fails_at_two(slope):
+    if slope == 2:
+        raise ZeroDivisionError("division by zero")
+    return straight(slope)
+
+
+def returns_nothing(slope):
+    return None
+
+
+def speaks_of_nothing(slope):
+    return Frame([Lines(slope * X)], "A line.")
+
+
+def other_kind_at_two(slope):
+    return Frame([Lines(X) if slope < 2 else Points(np.eye(2))], f"{slope}")
+
+
+def shown(frame, *values):
+    return explore(frame, title="t", slope=slider(*(values or (1, 2))))
+
+
+HUNDRED = slider(*range(100))
+
+
+def heavy(slope):
+    rng = np.random.default_rng(slope)
+    return Frame([Lines(*rng.normal(size=(10, 300))) for _ in range(2)], f"{slope}")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "call"),
+    [
+        (RuntimeError, r"fails_at_two fails at slope=2: ZeroDivisionError", lambda: shown(fails_at_two)),
+        (TypeError, r"at slope=1 it returned NoneType", lambda: shown(returns_nothing)),
+        (ValueError, r"moving slope .* never changes the sentence", lambda: shown(speaks_of_nothing)),
+        (ValueError, r"draws lines at .* but points at", lambda: shown(other_kind_at_two)),
+        (ValueError, r"50 frames take 1\.[0-9] MB", lambda: shown(heavy, *range(50))),
+        (ValueError, r"100 x 100 = 10000 frames", lambda: explore(every_kind, title="t", gain=HUNDRED, shift=HUNDRED)),
+        (TypeError, r"do not fit the function", lambda: explore(straight, title="t", angle=slider(1, 2))),
+        (TypeError, r"top of a module", lambda: explore(lambda slope: straight(slope), title="t", slope=slider(1, 2))),
+        (TypeError, r"takes slider", lambda: explore(straight, title="t", slope=[1, 2])),
+        (ValueError, r"1 to 5 controls, got 0", lambda: explore(straight, title="t")),
+        (ValueError, r"at least two values", lambda: slider(1)),
+        (ValueError, r"value=3 is not one of", lambda: slider(1, 2, value=3)),
+        (ValueError, r"a text of its own", lambda: slider(0.11, 0.12, format=".1f")),
+        (TypeError, r"stores them as JSON", lambda: choice(np.sin, np.cos)),
+        (TypeError, r"stores them as JSON", lambda: slider(0.0, float("nan"))),
+        (ValueError, r"interval of 100", lambda: play(1, 2, interval=5)),
+        (ValueError, r"at least one series", lambda: Lines()),
+        (ValueError, r"series 0 takes shape", lambda: Lines(np.ones((3, 3)))),
+        (ValueError, r"series 1 has 4 values over 5", lambda: Lines(np.ones(5), np.ones(4), x=np.ones(5))),
+        (ValueError, r"more than 400", lambda: Lines(np.ones(401))),
+        (ValueError, r"'blue' is not a color role", lambda: Lines(X, colors=["blue"])),
+        (ValueError, r"takes 1 texts, got 2", lambda: Lines(X, labels=["a", "b"])),
+        (ValueError, r"low < high", lambda: Lines(X, y_range=(1, 1))),
+        (ValueError, r"log is", lambda: Lines(X, log="z")),
+        (ValueError, r"a mark is", lambda: Lines(X, marks=[(None, None)])),
+        (ValueError, r"band 0 has 3", lambda: Lines(X, bands=[(np.ones(3), np.ones(3))])),
+        (ValueError, r"shape \(n, 2\)", lambda: Points(np.ones((3, 3)))),
+        (ValueError, r"one class per point", lambda: Points(np.ones((3, 2)), [0, 1])),
+        (ValueError, r"integers from 0 to 9", lambda: Points(np.ones((2, 2)), [0, 10])),
+        (ValueError, r"coarser grid", lambda: Field(np.ones((65, 3)), x=(0, 1), y=(0, 1))),
+        (ValueError, r"classes=True", lambda: Field(np.full((2, 2), 0.5), x=(0, 1), y=(0, 1), classes=True)),
+        (TypeError, r"overlay takes Lines and Points", lambda: Field(np.ones((2, 2)), x=(0, 1), y=(0, 1), overlay=[3])),
+        (ValueError, r"diverging is", lambda: Field(np.ones((2, 2)), x=(0, 1), y=(0, 1), diverging="red")),
+        (ValueError, r"takes 2 names", lambda: Bars([1, 2], ["a"])),
+        (ValueError, r"one more edge", lambda: Histogram([1, 2], [0, 1])),
+        (ValueError, r"must increase", lambda: Histogram([1, 2], [0, 2, 1])),
+        (ValueError, r"weights\[0\] takes shape \(2, 3\)", lambda: Network((2, 3), weights=[np.ones((3, 2))])),
+        (ValueError, r"values takes 2 entries", lambda: Network((2, 3), values=[np.ones(2)])),
+        (ValueError, r"highlight takes", lambda: Network((2, 3), highlight=[(0, 2)])),
+        (ValueError, r"there are none", lambda: Network((2, 3), edge_text=True)),
+        (TypeError, r"Frame takes panels", lambda: Frame([X], "x")),
+        (ValueError, r"a sentence", lambda: Frame([Lines(X)], " ")),
+    ],
+)  # fmt: skip
+def test_errors_say_what_was_wanted(error, message, call):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# Drawing
+
+
+def test_the_still_picture_shows_the_frame_that_is_asked_for():
+    frames = [every_kind(gain) for gain in (1, 2)]
+    one, two = draw_still(frames, 0, "Title"), draw_still(frames, 1, "Title")
+    assert one.startswith(PNG)
+    assert one != two
+    assert one == draw_still(frames, 0, "Title")
+    assert len(one) < 200_000
+
+
+@pytest.mark.parametrize("panel", range(6))
+def test_every_panel_draws_something(panel):
+    blank = Frame([Lines(np.full(3, np.nan))], "Nothing.")
+    assert abs(len(draw_still(Frame([all_panels(2.0)[panel]], "x"))) - len(draw_still(blank))) > 500
+
+
+def test_settings_share_their_axes_unless_told_otherwise():
+    first, second = share_ranges([Lines(X), Lines(10 * X)])
+    assert first.y_range == second.y_range
+    assert first.y_range[1] > 20
+    assert first.x_range == (0, 20)
+    own = share_ranges([Lines(X, y_range=(-1, 1)), Lines(10 * X)])
+    assert own[0].y_range == (-1, 1)
+    log = share_ranges([Lines([1e-3, 0, 10], log=True)])[0]
+    assert 0 < log.y_range[0] < 1e-3
+    bars = share_ranges([Bars([1, 2], ["a", "b"])])[0]
+    assert bars.y_range[0] == 0
+
+
+def test_page_and_still_know_every_color_role_alike():
+    css = (Path(frames_module.__file__).parent / "chart.css").read_text("utf8")
+    light, dark = css.split("@media screen", 1)
+    for role in ROLES:
+        [value] = re.findall(rf"--nn-{role}: (#[0-9a-f]{{6}});", light)
+        assert value == PALETTE[role], role
+        assert f"--nn-{role}: #" in dark, role
+
+
+def test_the_chart_draws_every_kind_of_panel():
+    script = (Path(frames_module.__file__).parent / "chart.js").read_text("utf8")
+    for kind in (panel.kind for panel in frames_module.PANELS):
+        assert re.search(rf"^  {kind}\(p, box", script, re.MULTILINE), kind
+
+
+def test_frames_cannot_be_changed_after_they_were_checked():
+    panel = Lines(X)
+    with pytest.raises(AttributeError):
+        panel.series = ()
+    assert copy.copy(panel).series is panel.series
+
+
+def test_the_chart_has_a_setting_for_every_possible_control():
+    settings = [name for name in Chart.class_traits(sync=True) if name.startswith("setting_")]
+    assert len(settings) == 5
+    assert isinstance(Chart.class_traits()["block"], traitlets.Bytes)
