@@ -89,6 +89,95 @@ class Momentum(Optimizer):
         theta -= self.scratch
 
 
+class Nesterov(Momentum):
+    """v <- momentum v + grad;  theta <- theta - learning_rate (grad + momentum v)
+    (Nesterov 1983 as rewritten by Sutskever et al. 2013, in the variables of PyTorch's ``nesterov=True``: theta here is
+    the point that looks ahead, so the gradient is taken where theta is).
+    """
+
+    def update(self, theta, grad, learning_rate):
+        v, scratch = self.velocity, self.scratch
+        v *= self.momentum
+        v += grad
+        np.multiply(v, self.momentum, out=scratch)
+        scratch += grad
+        scratch *= learning_rate
+        theta -= scratch
+
+
+class AdaGrad(Optimizer):
+    """s <- s + grad^2;  theta <- theta - learning_rate grad / (sqrt(s) + eps)
+    (Duchi et al. 2011, section 1; eps outside the root, as PyTorch).
+    """
+
+    state = ("squares",)
+
+    def __init__(self, learning_rate, eps=1e-10):
+        super().__init__(learning_rate)
+        self.eps = eps
+
+    def update(self, theta, grad, learning_rate):
+        s, scratch = self.squares, self.scratch
+        np.square(grad, out=scratch)
+        s += scratch
+        np.sqrt(s, out=scratch)
+        scratch += self.eps
+        np.divide(grad, scratch, out=scratch)
+        scratch *= learning_rate
+        theta -= scratch
+
+
+class RMSProp(Optimizer):
+    """s <- beta s + (1 - beta) grad^2;  theta <- theta - learning_rate grad / (sqrt(s) + eps)
+    (Tieleman & Hinton 2012, lecture 6e; eps outside the root, as PyTorch; beta 0.9 is Hinton's, PyTorch's is 0.99).
+    """
+
+    state = ("squares",)
+
+    def __init__(self, learning_rate, beta=0.9, eps=1e-8):
+        super().__init__(learning_rate)
+        self.beta, self.eps = _share("beta", beta), eps
+
+    def update(self, theta, grad, learning_rate):
+        s, scratch = self.squares, self.scratch
+        s *= self.beta
+        np.square(grad, out=scratch)
+        scratch *= 1.0 - self.beta
+        s += scratch
+        np.sqrt(s, out=scratch)
+        scratch += self.eps
+        np.divide(grad, scratch, out=scratch)
+        scratch *= learning_rate
+        theta -= scratch
+
+
+class AdaDelta(Optimizer):
+    """s <- beta s + (1 - beta) grad^2;  d = sqrt(u + eps) / sqrt(s + eps) grad;  u <- beta u + (1 - beta) d^2;
+    theta <- theta - learning_rate d   (Zeiler 2012, algorithm 1: eps inside both roots; its learning rate is 1).
+    """
+
+    state = ("squares", "updates")
+
+    def __init__(self, learning_rate=1.0, beta=0.9, eps=1e-6):
+        super().__init__(learning_rate)
+        self.beta, self.eps = _share("beta", beta), eps
+
+    def update(self, theta, grad, learning_rate):
+        s, u, scratch = self.squares, self.updates, self.scratch
+        s *= self.beta
+        np.square(grad, out=scratch)
+        scratch *= 1.0 - self.beta
+        s += scratch
+        np.add(u, self.eps, out=scratch)
+        scratch /= s + self.eps
+        np.sqrt(scratch, out=scratch)
+        scratch *= grad  # d
+        u *= self.beta
+        u += (1.0 - self.beta) * np.square(scratch)
+        scratch *= learning_rate
+        theta -= scratch
+
+
 class Adam(Optimizer):
     """m <- beta1 m + (1 - beta1) grad;  v <- beta2 v + (1 - beta2) grad^2;
     theta <- theta - learning_rate m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - beta1^t), v_hat = v / (1 - beta2^t)
@@ -103,7 +192,18 @@ class Adam(Optimizer):
         self.eps = eps
 
     def update(self, theta, grad, learning_rate):
-        m, v, scratch, t = self.m, self.v, self.scratch, self.n_steps
+        self.average(grad)
+        scratch, t = self.scratch, self.n_steps
+        np.multiply(self.v, 1.0 / (1.0 - self.beta2**t), out=scratch)  # v_hat
+        np.sqrt(scratch, out=scratch)
+        scratch += self.eps
+        np.divide(self.m, scratch, out=scratch)
+        scratch *= learning_rate / (1.0 - self.beta1**t)  # the correction of m_hat
+        theta -= scratch
+
+    def average(self, grad):
+        """The exponential averages m of the gradient and v of its square."""
+        m, v, scratch = self.m, self.v, self.scratch
         m *= self.beta1
         np.multiply(grad, 1.0 - self.beta1, out=scratch)
         m += scratch
@@ -111,12 +211,117 @@ class Adam(Optimizer):
         np.square(grad, out=scratch)
         scratch *= 1.0 - self.beta2
         v += scratch
-        np.multiply(v, 1.0 / (1.0 - self.beta2**t), out=scratch)  # v_hat
+
+
+class AMSGrad(Adam):
+    """Adam with the largest v so far in place of v, so that no step grows because v forgets
+    (Reddi et al. 2018, algorithm 2; with Adam's bias corrections, as PyTorch's ``amsgrad=True``).
+    """
+
+    state = ("m", "v", "v_max")
+
+    def update(self, theta, grad, learning_rate):
+        self.average(grad)
+        scratch, t = self.scratch, self.n_steps
+        np.maximum(self.v_max, self.v, out=self.v_max)
+        np.multiply(self.v_max, 1.0 / (1.0 - self.beta2**t), out=scratch)
         np.sqrt(scratch, out=scratch)
         scratch += self.eps
-        np.divide(m, scratch, out=scratch)
-        scratch *= learning_rate / (1.0 - self.beta1**t)  # the correction of m_hat
+        np.divide(self.m, scratch, out=scratch)
+        scratch *= learning_rate / (1.0 - self.beta1**t)
         theta -= scratch
+
+
+class AdamW(Adam):
+    """theta <- (1 - learning_rate decay) theta, then Adam's step: the decay is not divided by sqrt(v)
+    (Loshchilov & Hutter 2019, algorithm 2; as PyTorch, the decay is multiplied by the learning rate).
+
+    Parameters
+    ----------
+    decay : float
+        It shrinks every parameter of the vector, biases too, as PyTorch's does.
+    """
+
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.01):
+        super().__init__(learning_rate, beta1, beta2, eps)
+        self.decay = _share("decay", decay)
+
+    def update(self, theta, grad, learning_rate):
+        theta *= 1.0 - learning_rate * self.decay
+        super().update(theta, grad, learning_rate)
+
+
+class NAdam(Adam):
+    """Adam with Nesterov's look-ahead: m_hat = mu_{t+1} m / (1 - mu_1..mu_{t+1}) + (1 - mu_t) grad / (1 - mu_1..mu_t),
+    mu_t = beta1 (1 - 0.96^{0.004 t} / 2)   (Dozat 2016, algorithm 2, with the schedule of its section 2; as PyTorch).
+    """
+
+    def __init__(self, learning_rate=0.002, beta1=0.9, beta2=0.999, eps=1e-8):
+        super().__init__(learning_rate, beta1, beta2, eps)
+        self.mu_product = 1.0
+
+    def update(self, theta, grad, learning_rate):
+        self.average(grad)
+        scratch, t = self.scratch, self.n_steps
+        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (t, t + 1))
+        self.mu_product *= mu
+        np.multiply(self.v, 1.0 / (1.0 - self.beta2**t), out=scratch)  # v_hat
+        np.sqrt(scratch, out=scratch)
+        scratch += self.eps
+        m_hat = self.m * (mu_next / (1.0 - self.mu_product * mu_next))
+        m_hat += grad * ((1.0 - mu) / (1.0 - self.mu_product))
+        np.divide(m_hat, scratch, out=scratch)
+        scratch *= learning_rate
+        theta -= scratch
+
+    def snapshot(self):
+        return self.mu_product, super().snapshot()
+
+    def restore(self, snapshot):
+        self.mu_product, rest = snapshot
+        super().restore(rest)
+
+
+def clip_by_norm(grad, limit):
+    """grad <- grad min(1, limit / ||grad||), in place; returns ||grad|| as it was.
+
+    The direction stays (Pascanu et al. 2013, algorithm 1).  A NaN or infinite norm leaves grad alone: ``fit`` reports it.
+    """
+    norm = float(np.sqrt(np.vdot(grad, grad)))
+    if limit < norm < np.inf:
+        grad *= limit / norm
+    return norm
+
+
+def clip_by_value(grad, limit):
+    """grad <- min(max(grad, -limit), limit), in place and number by number: the direction may turn."""
+    return np.clip(grad, -limit, limit, out=grad)
+
+
+class ParameterAverage:
+    """A running mean of the parameters, kept beside them to be evaluated: mean <- beta mean + (1 - beta) theta.
+
+    ``value()`` corrects the start from 0 by 1 / (1 - beta^t); ``beta=None`` is the plain mean of all that was added
+    (Polyak & Juditsky 1992).
+    """
+
+    def __init__(self, beta=None):
+        self.beta = None if beta is None else _share("beta", beta)
+        self.n_added = 0
+
+    def add(self, theta):
+        """Take one more theta (P,) into the mean."""
+        if self.n_added == 0:
+            self.mean = np.zeros_like(theta)
+        self.n_added += 1
+        beta = 1.0 - 1.0 / self.n_added if self.beta is None else self.beta
+        self.mean += (1.0 - beta) * (theta - self.mean)
+
+    def value(self):
+        """The mean, as an array of your own."""
+        if self.n_added == 0:
+            raise RuntimeError("nothing was added yet: call add(network.theta) after a step")
+        return self.mean / (1.0 if self.beta is None else 1.0 - self.beta**self.n_added)
 
 
 def _share(name, value):

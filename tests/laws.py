@@ -2,13 +2,13 @@
 
 import math
 
+import by_hand
 import numpy as np
 
 from nnlib import activations as a
-from nnlib import initializers, losses, schedules
+from nnlib import initializers, losses, optimizers, schedules
 from nnlib.layers import Activation, CReLU, Dense, Dropout, Maxout, PReLU, RReLU
 from nnlib.network import Sequential
-from nnlib.optimizers import SGD, Adam, Momentum
 
 # layer for x of shape (N, 6)
 LAYERS = {
@@ -100,9 +100,17 @@ SCHEDULES = {
     "cosine, after its end": (schedules.cosine(0.5, 5, final=0.1), 0.5, 0.1),
 }
 
-# optimizer: theta after three steps from 1.0 with the gradients 2, -1, 0.5, worked by hand in test_optimizers.py
+# optimizer: what makes it, and theta after three steps from 1.0 with the gradients 2, -1, 0.5, each step by its formula
+GRADIENTS = (2.0, -1.0, 0.5)
 OPTIMIZERS = {
-    "SGD": lambda: SGD(0.1),
-    "Momentum": lambda: Momentum(0.1, 0.5),
-    "Adam": lambda: Adam(0.1),
+    "SGD": (lambda: optimizers.SGD(0.1), by_hand.sgd),
+    "Momentum": (lambda: optimizers.Momentum(0.1, 0.5), by_hand.momentum),
+    "Nesterov": (lambda: optimizers.Nesterov(0.1, 0.5), by_hand.nesterov),
+    "AdaGrad": (lambda: optimizers.AdaGrad(0.1), by_hand.adagrad),
+    "RMSProp": (lambda: optimizers.RMSProp(0.1), by_hand.rmsprop),
+    "AdaDelta": (lambda: optimizers.AdaDelta(), by_hand.adadelta),
+    "Adam": (lambda: optimizers.Adam(0.1), by_hand.adam),
+    "AMSGrad": (lambda: optimizers.AMSGrad(0.1), by_hand.amsgrad),
+    "AdamW": (lambda: optimizers.AdamW(0.1, decay=0.2), by_hand.adamw),
+    "NAdam": (lambda: optimizers.NAdam(0.1), by_hand.nadam),
 }

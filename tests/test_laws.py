@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from laws import ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, POINTS, SCHEDULES
+from laws import ACTIVATIONS, GRADIENTS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, POINTS, SCHEDULES
 
 import nnlib.layers
-from nnlib import activations, initializers, losses
+from nnlib import activations, initializers, losses, optimizers
 from nnlib.gradcheck import check_gradients, numerical_gradient, relative_error
 from nnlib.losses import mean_squared_error
 from nnlib.network import Sequential
@@ -337,3 +337,54 @@ def test_fans_of_dense_stacked_and_convolution_weights():
 def test_a_schedule_has_its_two_ends(schedule, first, tenth):
     assert schedule(0) == pytest.approx(first, rel=1e-12)
     assert schedule(10) == pytest.approx(tenth, rel=1e-12)
+
+
+# --- optimizers -------------------------------------------------------------------------------------------------------
+
+every_optimizer = pytest.mark.parametrize(("make", "by_hand"), OPTIMIZERS.values(), ids=OPTIMIZERS)
+
+
+@every_optimizer
+def test_an_optimizer_follows_its_published_formula(make, by_hand):
+    for gradients in (GRADIENTS, (0.0, 3.0, 0.0, -1.0), (1e-3, 1e3)):
+        optimizer, theta = make(), np.array([1.0, 1.0])
+        for gradient in gradients:
+            optimizer.step(theta, np.array([gradient, -gradient]))
+        wanted = [by_hand(1.0, gradients), by_hand(1.0, [-g for g in gradients])]
+        np.testing.assert_allclose(theta, wanted, rtol=1e-13)
+
+
+@every_optimizer
+def test_an_optimizer_keeps_float32_and_leaves_the_gradient_alone(make, by_hand):
+    theta, grad = np.ones(5, np.float32), np.linspace(-1, 1, 5, dtype=np.float32)
+    optimizer, kept = make(), grad.copy()
+    for _ in range(3):
+        optimizer.step(theta, grad)
+    np.testing.assert_array_equal(grad, kept)
+    assert theta.dtype == np.float32
+    assert all(getattr(optimizer, name).dtype == np.float32 for name in optimizer.state)
+
+
+@every_optimizer
+def test_an_optimizer_walks_downhill(make, by_hand):
+    theta, optimizer = np.array([3.0, -2.0]), make()
+    for _ in range(400):
+        optimizer.step(theta, theta.copy())  # the gradient of |theta|^2 / 2
+    assert np.linalg.norm(theta) < 0.9 * math.hypot(3.0, 2.0)
+
+
+@every_optimizer
+def test_an_optimizer_goes_back_to_its_snapshot(make, by_hand):
+    optimizer, theta = make(), np.ones(3)
+    optimizer.step(theta, np.arange(3.0))
+    kept, at = optimizer.snapshot(), theta.copy()
+    optimizer.step(theta, np.ones(3))
+    after, theta[...] = theta.copy(), at
+    optimizer.restore(kept)
+    optimizer.step(theta, np.ones(3))
+    np.testing.assert_array_equal(theta, after)
+
+
+def test_every_optimizer_stands_in_the_registry():
+    kinds = {name for name, thing in vars(optimizers).items() if isinstance(thing, type)}
+    assert kinds - {"Optimizer", "ParameterAverage"} == set(OPTIMIZERS)
