@@ -32,6 +32,59 @@ def mean_squared_error(output, target):
     return loss, gradient
 
 
+def mean_absolute_error(output, target):
+    """L = mean |output - target|; dL/doutput = sign(output - target) / (N D), 0 where they are equal.
+
+    Shapes as for :func:`mean_squared_error`; PyTorch's ``L1Loss``.
+    """
+    output, target = _pair("mean_absolute_error", output, target)
+    difference = output - target
+    loss = float(np.abs(difference).sum()) / difference.size
+    gradient = np.sign(difference, out=difference)
+    gradient *= 1.0 / gradient.size
+    return loss, gradient
+
+
+def huber(output=None, target=None, *, delta=1.0):
+    """L = mean of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), d = output - target: square near 0,
+    straight far out (Huber 1964); dL/doutput = min(max(d, -delta), delta) / (N D).
+
+    Called without output and target it returns the loss with this delta.  PyTorch's ``HuberLoss``.
+    """
+    if not delta > 0.0:
+        raise ValueError(f"huber takes a positive delta, got {delta!r}")
+    if output is None:
+        return functools.partial(huber, delta=delta)
+    output, target = _pair("huber", output, target)
+    difference = output - target
+    gradient = np.clip(difference, -delta, delta)  # also the part of d that counts squared
+    loss = float(np.vdot(gradient, difference) - 0.5 * np.vdot(gradient, gradient)) / difference.size
+    gradient *= 1.0 / gradient.size
+    return loss, gradient
+
+
+def hinge(output, target):
+    """L = mean max(0, 1 - y z), y = -1 or +1; dL/dz = -y / size where y z < 1, else 0: the loss of support vector
+    machines (Cortes & Vapnik 1995).
+
+    Parameters
+    ----------
+    output : ndarray (N,) or (N, 1)
+        Scores z, no probabilities.
+    target : ndarray of the same shape
+        -1 or +1; from classes 0 and 1: ``2 * y - 1``.
+    """
+    z, y = _pair("hinge", output, target)
+    if not (np.abs(y) == 1.0).all():
+        raise ValueError("hinge takes targets -1 and +1: use 2 * y - 1 for classes 0 and 1")
+    missing = 1.0 - y * z
+    np.maximum(missing, 0.0, out=missing)
+    loss = float(missing.sum()) / z.size
+    gradient = np.where(missing > 0.0, -y, 0.0).astype(z.dtype)
+    gradient *= 1.0 / z.size
+    return loss, gradient
+
+
 def binary_cross_entropy(output, target):
     """L = mean [max(z, 0) - z y + log(1 + exp(-|z|))] over logits z; dL/dz = (sigmoid(z) - y) / size.
 
@@ -76,9 +129,7 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
     """
     if output is None:
         return functools.partial(softmax_cross_entropy, weights=weights, label_smoothing=label_smoothing)
-    z = as_float(output)
-    if z.ndim != 2 or not z.size:
-        raise ValueError(f"softmax_cross_entropy takes logits of shape (N, K), N and K >= 1, got {z.shape}")
+    z = _logits("softmax_cross_entropy", output)
     n, k = z.shape
     y = one_hot(target, k, z.dtype) if np.ndim(target) == 1 else np.asarray(target, z.dtype)
     if y.shape != z.shape:
@@ -102,6 +153,124 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
     gradient -= y
     gradient *= 1.0 / total
     return loss, gradient
+
+
+def focal(output=None, target=None, *, gamma=2.0):
+    """L = mean of -(1 - p)^gamma log p, p the softmax probability of the target class: easy examples count less
+    (Lin et al. 2017, eq. 4, for K classes); gamma = 0 is the cross-entropy.
+
+    With l = log p: dL/dz = (1 - p)^(gamma - 1) (gamma p l - (1 - p)) / N * (one_hot - softmax(z)).  Called without
+    output and target it returns the loss with this gamma.
+
+    Parameters
+    ----------
+    output : ndarray (N, K)
+        Logits.
+    target : ndarray (N,) of int
+    """
+    if not gamma >= 0.0:
+        raise ValueError(f"focal takes gamma >= 0, got {gamma!r}")
+    if output is None:
+        return functools.partial(focal, gamma=gamma)
+    z = _logits("focal", output)
+    y = one_hot(target, z.shape[1], z.dtype)
+    log_p = log_softmax(z)
+    log_target = np.sum(y * log_p, axis=1, keepdims=True)
+    p = np.exp(log_target)
+    rest = -np.expm1(log_target)  # 1 - p without the loss of digits near p = 1
+    loss = -float(np.vdot(rest**gamma, log_target)) / len(z)
+    factor = gamma * p * log_target * rest ** max(gamma - 1.0, 0.0) if gamma else np.zeros_like(p)
+    if 0.0 < gamma < 1.0:  # rest^(gamma - 1) log p stays finite as rest -> 0, for log p -> -rest
+        factor = gamma * p * rest**gamma * np.divide(log_target, rest, out=np.full_like(p, -1.0), where=rest > 0.0)
+    gradient = (factor - rest**gamma) * (y - np.exp(log_p)) / len(z)
+    return loss, gradient.astype(z.dtype, copy=False)
+
+
+def distillation(output=None, target=None, *, temperature):
+    """L = T^2 mean KL(softmax(teacher / T) || softmax(student / T)); dL/dstudent = T (q - p) / N, q the student's and
+    p the teacher's softened distribution (Hinton et al. 2015, section 2: T^2 keeps the gradient's size).
+
+    Called without output and target it returns the loss with this temperature.
+
+    Parameters
+    ----------
+    output, target : ndarray (N, K)
+        Logits of the student and of the teacher.
+    """
+    if not temperature > 0.0:
+        raise ValueError(f"distillation takes a positive temperature, got {temperature!r}")
+    if output is None:
+        return functools.partial(distillation, temperature=temperature)
+    student, teacher = _pair("distillation", _logits("distillation", output), target)
+    log_q, log_p = log_softmax(student / temperature), log_softmax(teacher / temperature)
+    p = np.exp(log_p)
+    loss = temperature**2 * float(np.vdot(p, log_p - log_q)) / len(student)
+    gradient = np.exp(log_q, out=log_q)
+    gradient -= p
+    gradient *= temperature / len(student)
+    return loss, gradient
+
+
+def contrastive(output=None, target=None, *, margin=1.0):
+    """Pairs of embeddings: L = mean of d^2 / 2 for equal pairs and max(0, margin - d)^2 / 2 for unequal ones, d their
+    distance (Hadsell et al. 2006, eq. 4, with 1 for "the same").
+
+    Parameters
+    ----------
+    output : ndarray (2 N, D)
+        Row 2 i and row 2 i + 1 are a pair.
+    target : ndarray (N,)
+        1 where the pair belongs together, else 0.
+    """
+    if output is None:
+        return functools.partial(contrastive, margin=margin)
+    a, b = _embeddings("contrastive", output, 2)
+    same = np.asarray(target, a.dtype)
+    if same.shape != (len(a),) or not np.isin(same, (0.0, 1.0)).all():
+        raise ValueError(f"contrastive takes {len(a)} targets 0 or 1, one a pair, got shape {same.shape}")
+    difference = a - b
+    d = np.sqrt(np.sum(difference * difference, axis=1))
+    short = np.maximum(margin - d, 0.0)
+    loss = 0.5 * float(np.sum(same * d * d + (1.0 - same) * short * short)) / len(a)
+    pull = same - (1.0 - same) * np.divide(short, d, out=np.zeros_like(d), where=d > 0.0)
+    da = (pull / len(a))[:, None] * difference
+    return loss, np.stack([da, -da], axis=1).reshape(np.shape(output))
+
+
+def triplet(output=None, target=None, *, margin=1.0):
+    """Triples of embeddings: L = mean max(0, |a - p|^2 - |a - n|^2 + margin): the anchor a is to be nearer to the
+    positive p than to the negative n (Schroff et al. 2015, eq. 3, squared distances; PyTorch's ``TripletMarginLoss`` takes plain ones).
+
+    Parameters
+    ----------
+    output : ndarray (3 N, D)
+        Rows 3 i, 3 i + 1, 3 i + 2 are anchor, positive, negative.
+    target : None
+        Not used: the order of the rows says it all.
+    """
+    if output is None:
+        return functools.partial(triplet, margin=margin)
+    a, p, n = _embeddings("triplet", output, 3)
+    excess = np.sum((a - p) ** 2, axis=1) - np.sum((a - n) ** 2, axis=1) + margin
+    active = (excess > 0.0).astype(a.dtype) * (2.0 / len(a))
+    loss = float(np.maximum(excess, 0.0).sum()) / len(a)
+    da, dp, dn = (active[:, None] * d for d in (n - p, p - a, a - n))
+    return loss, np.stack([da, dp, dn], axis=1).reshape(np.shape(output))
+
+
+def _embeddings(name, output, group):
+    """The rows of each place in the groups: ``group`` arrays (N, D)."""
+    z = as_float(output)
+    if z.ndim != 2 or not z.size or len(z) % group:
+        raise ValueError(f"{name} takes rows in groups of {group}, shape ({group} N, D), got {z.shape}")
+    return tuple(z[i::group] for i in range(group))
+
+
+def _logits(name, output):
+    z = as_float(output)
+    if z.ndim != 2 or not z.size:
+        raise ValueError(f"{name} takes logits of shape (N, K), N and K >= 1, got {z.shape}")
+    return z
 
 
 def one_hot(labels, n_classes, dtype=np.float64):

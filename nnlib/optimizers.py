@@ -285,7 +285,7 @@ class NAdam(Adam):
 def clip_by_norm(grad, limit):
     """grad <- grad min(1, limit / ||grad||), in place; returns ||grad|| as it was.
 
-    The direction stays (Pascanu et al. 2013, algorithm 1).  A NaN or infinite norm leaves grad alone: ``fit`` reports it.
+    The direction stays (Pascanu et al. 2013, algorithm 1).  A NaN or infinite norm leaves grad alone.
     """
     norm = float(np.sqrt(np.vdot(grad, grad)))
     if limit < norm < np.inf:
@@ -299,7 +299,7 @@ def clip_by_value(grad, limit):
 
 
 class ParameterAverage:
-    """A running mean of the parameters, kept beside them to be evaluated: mean <- beta mean + (1 - beta) theta.
+    """A mean of the parameters on their way, kept beside them: mean <- beta mean + (1 - beta) theta.
 
     ``value()`` corrects the start from 0 by 1 / (1 - beta^t); ``beta=None`` is the plain mean of all that was added
     (Polyak & Juditsky 1992).

@@ -37,6 +37,47 @@ def cosine(learning_rate, steps, final=0.0):
     return schedule
 
 
+def warmup(schedule, steps):
+    """From near 0 to ``schedule`` along a line in ``steps`` steps, then ``schedule``, which has counted on from 0.
+
+    The first step is schedule(0) / steps, so that no step is lost.
+    """
+    _positive(steps=steps)
+    schedule = as_schedule(schedule)
+    return lambda step: schedule(step) * min((step + 1) / steps, 1.0)
+
+
+def one_cycle(learning_rate, steps, rise=0.3, start=25.0, final=1e4):
+    """Up to ``learning_rate`` along half a cosine in the first ``rise`` of the steps, then down to almost 0
+    (Smith & Topin 2019; the shape and defaults of PyTorch's ``OneCycleLR``).
+
+    Parameters
+    ----------
+    learning_rate : float
+        The highest.
+    steps : int
+        Length of the cycle; later steps keep its last value.
+    rise : float
+        Share of the steps that go up.
+    start, final : float
+        The first value is learning_rate / start, the last learning_rate / start / final.
+    """
+    _positive(learning_rate=learning_rate, steps=steps, rise=rise, start=start, final=final)
+    low, last = learning_rate / start, learning_rate / start / final
+    top, end = rise * steps - 1.0, steps - 1.0
+
+    def between(a, b, share):
+        return b + 0.5 * (a - b) * (1.0 + math.cos(math.pi * share))
+
+    def schedule(step):
+        step = min(step, end)
+        if step <= top:
+            return between(low, learning_rate, step / top)
+        return between(learning_rate, last, (step - top) / (end - top))
+
+    return schedule
+
+
 def as_schedule(learning_rate):
     """A schedule from a number or a schedule."""
     if callable(learning_rate):

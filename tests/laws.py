@@ -58,6 +58,9 @@ ACTIVATIONS = {
 # loss: (targets for an output of shape (7, 3), given rng)
 LOSSES = {
     "mean_squared_error": (losses.mean_squared_error, lambda rng: rng.normal(size=(7, 3))),
+    "mean_absolute_error": (losses.mean_absolute_error, lambda rng: rng.normal(size=(7, 3))),
+    "huber": (losses.huber(delta=0.7), lambda rng: rng.normal(size=(7, 3))),
+    "hinge": (losses.hinge, lambda rng: rng.choice([-1.0, 1.0], (7, 3))),
     "binary_cross_entropy": (losses.binary_cross_entropy, lambda rng: rng.random((7, 3))),
     "softmax_cross_entropy, class numbers": (losses.softmax_cross_entropy, lambda rng: rng.integers(0, 3, 7)),
     "softmax_cross_entropy, distributions": (losses.softmax_cross_entropy, lambda rng: rng.dirichlet(np.ones(3), 7)),
@@ -73,6 +76,16 @@ LOSSES = {
         losses.softmax_cross_entropy(weights=[0.2, 1.0, 3.0], label_smoothing=0.2),
         lambda rng: rng.integers(0, 3, 7),
     ),
+    "focal": (losses.focal, lambda rng: rng.integers(0, 3, 7)),
+    "focal, gamma 0.5": (losses.focal(gamma=0.5), lambda rng: rng.integers(0, 3, 7)),
+    "focal, gamma 0": (losses.focal(gamma=0.0), lambda rng: rng.integers(0, 3, 7)),
+    "distillation": (losses.distillation(temperature=3.0), lambda rng: 2.0 * rng.normal(size=(7, 3))),
+}
+
+# loss on groups of rows: (rows of its output, targets)
+GROUP_LOSSES = {
+    "contrastive": (losses.contrastive(margin=2.5), 8, lambda rng: rng.integers(0, 2, 4)),
+    "triplet": (losses.triplet(margin=0.5), 12, lambda rng: None),
 }
 
 # initializer: the variance it gives a weight of shape (300, 200)
@@ -97,6 +110,10 @@ SCHEDULES = {
     "exponential": (schedules.exponential(0.5, 0.9), 0.5, 0.5 * 0.9**10),
     "step_decay": (schedules.step_decay(0.5, 0.1, every=5), 0.5, 0.005),
     "cosine": (schedules.cosine(0.5, 20), 0.5, 0.25),
+    "warmup": (schedules.warmup(0.5, 5), 0.1, 0.5),
+    "warmup of a schedule": (schedules.warmup(schedules.exponential(0.5, 0.9), 20), 0.025, 0.5 * 0.9**10 * 11 / 20),
+    "one_cycle": (schedules.one_cycle(1.0, 40), 0.04, 0.04 + 0.48 * (1 - math.cos(math.pi * 10 / 11))),
+    "one_cycle, its end": (schedules.one_cycle(1.0, 11, rise=0.5, start=2.0, final=10.0), 0.5, 0.05),
     "cosine, after its end": (schedules.cosine(0.5, 5, final=0.1), 0.5, 0.1),
 }
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from laws import ACTIVATIONS, GRADIENTS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, POINTS, SCHEDULES
+from laws import ACTIVATIONS, GRADIENTS, GROUP_LOSSES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, POINTS, SCHEDULES
 
 import nnlib.layers
 from nnlib import activations, initializers, losses, optimizers
@@ -148,8 +148,9 @@ def test_every_public_layer_and_activation_stands_in_the_registry():
     assert {name for name in public if not name.startswith("_")} <= set(activations.ELEMENTWISE)
     functions = {f for f in vars(initializers) if not f.startswith("_")} - {"fans", "math", "np"}
     assert {name.split("(")[0] for name in INITIALIZERS} == functions
-    losses_tested = {name.split(",")[0] for name in LOSSES}
-    assert losses_tested <= set(vars(losses))
+    public = {name for name, thing in vars(losses).items() if getattr(thing, "__module__", "") == losses.__name__}
+    tested = {name.split(",")[0] for name in (*LOSSES, *GROUP_LOSSES)}
+    assert tested == {name for name in public if not name.startswith("_")} - {"one_hot"}
 
 
 # --- activations ------------------------------------------------------------------------------------------------------
@@ -305,6 +306,16 @@ def test_a_loss_keeps_float32_and_survives_huge_outputs(loss, targets):
     value, gradient = loss(1e4 * output, target)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(("loss", "rows", "targets"), GROUP_LOSSES.values(), ids=GROUP_LOSSES)
+def test_the_gradient_of_a_loss_on_groups_is_its_derivative(loss, rows, targets):
+    rng = np.random.default_rng(17)
+    output, target = rng.normal(size=(rows, 3)), targets(rng)
+    value, gradient = loss(output, target)
+    assert value > 0.0
+    assert relative_error(gradient, numerical_gradient(lambda z: loss(z, target)[0], output)) < 1e-8
+    assert loss(output.astype(np.float32), target)[1].dtype == np.float32
 
 
 # --- initializers and schedules ---------------------------------------------------------------------------------------

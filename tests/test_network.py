@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from nnlib import schedules
+from nnlib import losses, schedules
 from nnlib.activations import relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
 from nnlib.gradcheck import check_gradients, directional_check, numerical_gradient
@@ -204,6 +204,16 @@ def test_a_gradient_check_changes_nothing_and_wants_float64():
         (lambda: softmax_cross_entropy(np.ones((0, 3)), []), ValueError, r"\(N, K\)"),
         (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[1, 2, 3]), ValueError, "2 classes need"),
         (lambda: softmax_cross_entropy(np.ones((1, 2)), [[1, 0]], weights=[1, 2]), ValueError, "class numbers"),
+        (lambda: losses.huber(delta=0.0), ValueError, "positive delta"),
+        (lambda: losses.hinge(np.ones(3), np.array([0, 1, 1])), ValueError, r"2 \* y - 1"),
+        (lambda: losses.focal(gamma=-1.0), ValueError, "gamma >= 0"),
+        (lambda: losses.focal(np.ones((2, 3)), [0, 3]), ValueError, "from 0 to 2"),
+        (lambda: losses.distillation(temperature=0.0), ValueError, "positive temperature"),
+        (lambda: losses.distillation(np.ones((2, 3)), np.ones((2, 2)), temperature=1.0), ValueError, "one shape"),
+        (lambda: losses.contrastive(np.ones((3, 2)), [1]), ValueError, "groups of 2"),
+        (lambda: losses.contrastive(np.ones((4, 2)), [1, 2]), ValueError, "0 or 1"),
+        (lambda: losses.triplet(np.ones((4, 2))), ValueError, "groups of 3"),
+        (lambda: schedules.warmup(0.1, 0), ValueError, "steps is a positive"),
         (lambda: accuracy(np.ones((3, 2)), [0, 1]), ValueError, "one target per output"),
         (lambda: accuracy(np.ones((0, 2)), []), ValueError, "at least one example"),
         (lambda: EarlyStopping(0), ValueError, "at least 1 epoch"),
@@ -507,6 +517,32 @@ def test_progress_is_one_growing_line_and_silent_where_nobody_watches(monkeypatc
     assert watched()
     monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "0")
     assert not watched()
+
+
+# --- losses ----------------------------------------------------------------------------------------------------------
+
+
+def test_losses_worked_by_hand():
+    assert losses.mean_absolute_error([[1.0, -2.0]], [[0.0, 1.0]])[0] == 2.0
+    assert losses.huber([[0.5, 3.0]], [[0.0, 0.0]])[0] == pytest.approx((0.125 + 2.5) / 2)
+    assert losses.hinge([0.5, -3.0], [1.0, 1.0])[0] == pytest.approx((0.5 + 4.0) / 2)
+    assert binary_cross_entropy([math.log(1.5)], [1.0])[0] == pytest.approx(0.5108256238, abs=1e-10)  # p = 0.6
+    assert losses.focal([[0.0, 0.0]], [1])[0] == pytest.approx(0.25 * math.log(2.0))
+    assert losses.distillation([[1.0, 2.0]], [[1.0, 2.0]], temperature=4.0)[0] == pytest.approx(0.0, abs=1e-15)
+    assert losses.contrastive([[3.0, 4.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.5]], [1, 0])[0] == pytest.approx(12.625 / 2)
+    assert losses.triplet([[0.0], [1.0], [1.5]])[0] == 0.0
+    assert losses.triplet([[0.0], [1.0], [1.2]])[0] == pytest.approx(0.56)
+
+
+def test_focal_without_gamma_is_the_cross_entropy_and_smoothing_spreads_the_target():
+    rng = np.random.default_rng(20)
+    z, y = rng.normal(size=(5, 4)), np.array([0, 3, 1, 2, 2])
+    plain, gradient = softmax_cross_entropy(z, y)
+    value, focal_gradient = losses.focal(z, y, gamma=0.0)
+    assert value == pytest.approx(plain, rel=1e-13)
+    np.testing.assert_allclose(focal_gradient, gradient, rtol=1e-12, atol=1e-16)
+    spread = 0.9 * one_hot(y, 4) + 0.1 / 4
+    assert softmax_cross_entropy(z, y, label_smoothing=0.1)[0] == pytest.approx(softmax_cross_entropy(z, spread)[0])
 
 
 # --- metrics and small things -----------------------------------------------------------------------------------------
