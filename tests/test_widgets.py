@@ -345,9 +345,9 @@ def test_the_still_picture_shows_the_frame_that_is_asked_for():
 
 
 @pytest.mark.parametrize("panel", range(6))
-def test_every_panel_draws_something(panel):
-    blank = Frame([Lines(np.full(3, np.nan))], "Nothing.")
-    assert abs(len(draw_still(Frame([all_panels(2.0)[panel]], "x"))) - len(draw_still(blank))) > 500
+def test_the_still_of_every_panel_shows_its_data(panel):
+    frames = [Frame([all_panels(gain)[panel]], "x") for gain in (1.0, 2.0)]  # the same axes, other data
+    assert draw_still(frames, 0) != draw_still(frames, 1)
 
 
 def test_settings_share_their_axes_unless_told_otherwise():

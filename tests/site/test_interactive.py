@@ -1,0 +1,314 @@
+"""Interactive figures in a real browser, with no kernel and no network: moved by keyboard, compared with nnlib."""
+
+import functools
+import importlib
+import json
+import re
+
+import pytest
+
+from conftest import HTML, PHONE, ROOT, page_url
+from nnlib.widgets import Frame, Lines, choice, explore, figures_from_state, play, slider
+
+STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
+LIMIT = 1_000_000  # bytes of widget state on one page
+
+
+def state_of(name):
+    found = STATE.findall((HTML / name).read_text("utf8"))
+    return found[0] if found else None
+
+
+def live_pages():
+    names = (path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html")))
+    return [name for name in names if "_static" not in name and state_of(name)]
+
+
+@functools.cache
+def figures(name):
+    return figures_from_state(state_of(name))
+
+
+every_live_page = pytest.mark.parametrize("name", live_pages())
+
+
+def settled(page):
+    """Let the chart draw: it waits for the next frame of the screen."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def start(page):
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    settled(page)
+    return page.query_selector_all(".sw-widget")
+
+
+def seen(figure):
+    """What eyes and what ears get."""
+    return (
+        figure.eval_on_selector(".nn-picture svg", "svg => svg.innerHTML"),
+        figure.eval_on_selector(".nn-sentence", "p => p.textContent"),
+    )
+
+
+def walk(page, figure, control):
+    """Move one control over its range by keyboard and back to where it stood; -> what was seen on the way."""
+    kind = control.evaluate("e => e.type")
+    out = [seen(figure)]
+
+    def press(key, times=1):
+        for _ in range(times):
+            page.keyboard.press(key)
+            settled(page)
+            out.append(seen(figure))
+
+    if kind == "range":
+        control.focus()
+        at, last = control.evaluate("e => [e.value, e.max].map(Number)")
+        page.keyboard.press("Home")
+        press("ArrowRight", last)
+        assert control.evaluate("e => e.value === e.max"), "the arrow keys do not reach the end of the slider"
+        page.keyboard.press("Home")
+        press("ArrowRight", at)
+    elif kind == "select-one":
+        control.focus()
+        at, count = control.evaluate("e => [e.selectedIndex, e.options.length]")
+        page.keyboard.press("Home")
+        press("ArrowDown", count - 1)
+        page.keyboard.press("Home")
+        press("ArrowDown", at)
+    elif kind == "fieldset":
+        checked = control.query_selector("input:checked")
+        checked.focus()
+        press("ArrowRight", len(control.query_selector_all("input")))  # once round
+    elif kind == "button":
+        control.focus()
+        press("Enter")
+    else:
+        raise AssertionError(f"a control of an unknown kind: {kind}")
+    settled(page)
+    return out
+
+
+def controls(figure):
+    return figure.query_selector_all('input[type="range"], select, fieldset, button')
+
+
+def test_the_site_has_interactive_figures():
+    assert live_pages(), "no page of the site holds a widget state"
+
+
+@every_live_page
+def test_every_control_moves_picture_and_sentence_by_keyboard(name, root_url, visit):
+    page = visit().open(page_url(root_url, name))
+    live = start(page)
+    assert len(live) == len(figures(name))
+    for figure, saved in zip(live, figures(name), strict=True):
+        found = controls(figure)
+        kinds = [control.evaluate("e => e.type") for control in found]
+        assert len([kind for kind in kinds if kind != "button"]) == len(saved.controls), saved.title
+        for control, kind in zip(found, kinds, strict=True):
+            pictures, sentences = zip(*walk(page, figure, control), strict=True)
+            assert len(set(pictures)) > 1, f"{saved.title}: moving a {kind} never changes the picture"
+            assert len(set(sentences)) > 1, f"{saved.title}: moving a {kind} never changes the sentence"
+            assert set(sentences) <= set(saved.traits["texts"])
+
+
+@every_live_page
+def test_every_frame_on_the_page_is_what_nnlib_computes(name):
+    for saved in figures(name):
+        module, function = saved.function.split(":")
+        assert module.startswith("nnlib."), f"{saved.title}: {saved.function} is not a function of nnlib"
+        compute = getattr(importlib.import_module(module), function)
+        count = 0
+        for settings, panels, text in saved:
+            found = saved.differences(settings, panels, text, compute(**settings))
+            assert not found, "\n".join([saved.title, *found])
+            count += 1
+        assert count == len(saved.traits["frames"]) > 1
+
+
+@every_live_page
+def test_the_state_of_a_page_is_light(name):
+    weight = len(state_of(name).encode())
+    assert weight <= LIMIT, f"{name}: {weight / 1e6:.2f} MB of widget state"
+    code = [m["state"]["_esm"] for m in json.loads(state_of(name))["state"].values() if "_esm" in m["state"]]
+    assert len([source for source in code if isinstance(source, str)]) == 1, "the chart's code stands on the page once"
+
+
+@every_live_page
+def test_figures_have_names_and_labels(name, site_url, visit):
+    page = visit().open(page_url(site_url, name))
+    for figure, saved in zip(start(page), figures(name), strict=True):
+        named = figure.eval_on_selector(
+            "svg[role=img]",
+            "e => e.getAttribute('aria-labelledby').split(' ').map(id => document.getElementById(id).textContent)",
+        )
+        assert named[0] == saved.title
+        assert named[1] in saved.traits["texts"]
+        assert figure.eval_on_selector(".nn-sentence", "e => e.getAttribute('aria-live')") == "polite"
+        for control in figure.query_selector_all('input[type="range"], select'):
+            assert control.evaluate("e => [...e.labels].map(l => l.textContent.trim()).join('')")
+        for group in figure.query_selector_all("fieldset"):
+            assert group.evaluate("e => e.querySelector('legend').textContent.trim()")
+
+
+@every_live_page
+def test_a_figure_fits_a_phone_and_its_text_can_be_read(name, site_url, visit):
+    page = visit(viewport=PHONE).open(page_url(site_url, name))
+    for figure in start(page):
+        box = figure.query_selector(".nn-picture svg").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        shrunk = figure.eval_on_selector("svg", "s => s.getBoundingClientRect().width / s.viewBox.baseVal.width")
+        smallest = figure.eval_on_selector_all(
+            "svg text", "ts => Math.min(...ts.map(t => parseFloat(getComputedStyle(t).fontSize)))"
+        )
+        assert smallest * shrunk >= 10.5
+
+
+@every_live_page
+def test_without_javascript_the_still_stands_with_its_sentence(name, root_url, visit):
+    made = visit(java_script_enabled=False)
+    made.page.goto(page_url(root_url, name), wait_until="load")
+    stills = made.page.query_selector_all(".sw-still")
+    assert len(stills) == len(figures(name))
+    for still, saved in zip(stills, figures(name), strict=True):
+        image = still.query_selector("img")
+        image.scroll_into_view_if_needed()
+        made.page.wait_for_timeout(50)
+        assert image.is_visible()
+        assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") > 300
+        sentence = still.query_selector("p").text_content()
+        assert sentence in saved.traits["texts"]
+        assert image.get_attribute("alt") == f"{saved.title}. {sentence}"
+
+
+@every_live_page
+def test_the_still_gives_way_to_the_live_figure_and_paper_shows_the_live_one(name, site_url, visit):
+    page = visit("dark").open(page_url(site_url, name))
+    start(page)
+    page.emulate_media(media="print")
+    settled(page)
+    for figure in page.query_selector_all(".sw-widget"):
+        assert figure.query_selector(".nn-picture svg").is_visible()
+        ink = figure.eval_on_selector("svg text", "t => getComputedStyle(t).fill")
+        assert sum(int(v) for v in re.findall(r"\d+", ink)[:3]) < 400, f"light ink on paper: {ink}"
+    assert not any(still.is_visible() for still in page.query_selector_all(".sw-still"))
+
+
+# The runtime by itself, on pages of its own
+
+
+def steps(step, kind):
+    return Frame([Lines([0, step, 2 * step])], f"Step {step} of the {kind} kind.")
+
+
+def write_page(path, *views):
+    from ipywidgets.embed import embed_data
+
+    data = embed_data(views=views, drop_defaults=False)
+    place = '<script type="application/vnd.jupyter.widget-view+json">{}</script>'
+    state = json.dumps(data["manager_state"]).replace("</", "<\\/")
+    body = "".join(place.format(json.dumps(view)) for view in data["view_specs"])
+    runtime = (ROOT / "assets" / "web" / "static-widgets.js").read_text("utf8")
+    path.write_text(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{path.stem}</title></head><body>{body}'
+        f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
+        f"<script>{runtime}</script></body></html>",
+        "utf8",
+    )
+    return path.as_uri()
+
+
+@pytest.fixture
+def tab(browser):
+    opened = []
+
+    def make(**options):
+        context = browser.new_context(offline=True, **options)
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        opened.append(context)
+        return page
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+def frame_number(page):
+    settled(page)
+    return int(page.get_attribute(".nn-chart", "data-frame"))
+
+
+def test_nothing_moves_until_play_is_pressed_and_pause_stops_it(tab, tmp_path):
+    film = explore(steps, title="Film", step=play(*range(20), interval=100), kind=choice("first", "second"))
+    page = tab(reduced_motion="no-preference")
+    page.goto(write_page(tmp_path / "film.html", film))
+    start(page)
+    page.wait_for_timeout(400)
+    assert frame_number(page) == 0
+    button = page.get_by_role("button", name="Play: step")
+    button.press("Enter")
+    page.wait_for_function("() => Number(document.querySelector('.nn-chart').dataset.frame) >= 6")
+    page.get_by_role("button", name="Pause: step").press("Enter")
+    stopped = frame_number(page)
+    page.wait_for_timeout(400)
+    assert frame_number(page) == stopped
+    assert page.errors == []
+
+
+def test_where_less_motion_is_wanted_play_makes_one_step(tab, tmp_path):
+    film = explore(steps, title="Film", step=play(*range(20), interval=100), kind=choice("first", "second"))
+    page = tab(reduced_motion="reduce")
+    page.goto(write_page(tmp_path / "film.html", film))
+    start(page)
+    button = page.get_by_role("button", name="Step: step")
+    for expected in (2, 4):  # two kinds a step
+        button.press("Enter")
+        assert frame_number(page) == expected
+    page.wait_for_timeout(400)
+    assert frame_number(page) == 4
+
+
+def test_the_standard_models_live_and_are_joined(tab, tmp_path):
+    import ipywidgets as w
+
+    number, real = (
+        w.IntSlider(value=3, min=0, max=9, description="number"),
+        w.FloatSlider(value=3, max=9, description="real"),
+    )
+    page_choice = w.Dropdown(options=["one", "two"], description="page")
+    pages = w.Stack([w.HTML("<em>first</em>"), w.Label("second")], selected_index=0)
+    both = w.jslink((page_choice, "index"), (pages, "selected_index"))
+    one_way = w.jsdlink((number, "value"), (real, "value"))
+    page = tab()
+    page.goto(write_page(tmp_path / "models.html", w.VBox([w.HBox([number, real]), page_choice, pages]), both, one_way))
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    page.get_by_label("number").press("ArrowRight")
+    assert page.get_by_label("real").input_value() == "4"
+    page.get_by_label("real").press("ArrowRight")
+    assert page.get_by_label("number").input_value() == "4"
+    assert page.get_by_text("first").is_visible()
+    page.get_by_label("page").press("ArrowDown")
+    assert page.get_by_text("second").is_visible()
+    assert not page.get_by_text("first").is_visible()
+    assert page.errors == []
+
+
+def test_an_unknown_model_fails_loudly_and_alone(tab, tmp_path):
+    import ipywidgets as w
+
+    page = tab()
+    heard = []
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    slope = explore(steps, title="Fine", step=slider(1, 2), kind=choice("first", "second"))
+    page.goto(write_page(tmp_path / "unknown.html", w.ColorPicker(description="tint"), slope))
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    page.wait_for_timeout(50)
+    assert page.get_by_role("alert").text_content().endswith("no view for ColorPickerModel")
+    assert any("ColorPickerModel" in text for text in heard)
+    assert any("ColorPickerModel" in text for text in page.errors)
+    assert page.query_selector(".nn-chart svg")
