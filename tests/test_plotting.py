@@ -236,6 +236,14 @@ def test_decision_colors_the_side_that_the_classifier_says(predict, rng):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("$x_1$", "$x_2$")
 
 
+def test_decision_has_small_x2_at_the_bottom():
+    ax = plotting.plot_decision(lambda p: p[:, 1] - 0.8, low=(0.0, 0.0), high=(2.0, 1.0), n=11)
+    picture = ax.images[0]
+    assert picture.origin == "lower"
+    assert picture.get_extent() == [0.0, 2.0, 0.0, 1.0]
+    assert np.asarray(picture.get_array())[:, 0].tolist() == [0] * 9 + [1, 1]
+
+
 def test_decision_says_what_it_wants(rng):
     with pytest.raises(ValueError, match="needs points x, or low and high"):
         plotting.plot_decision(lambda p: p)
@@ -350,6 +358,7 @@ def test_neuron_shows_its_sum_and_its_output():
     ax = plotting.draw_neuron([20.0, -20.0], -30.0, [1.0, 0.5], sigmoid, names=["rain", "sun"])
     shown = texts(ax)
     assert {"× 20", "× -20", "$b$ = -30", "$z$ = -20", "$a$ = 2.061e-09", "sigmoid", "rain", "sun"} <= set(shown)
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
     with pytest.raises(ValueError, match=r"got \(2,\) and \(3,\)"):
         plotting.draw_neuron([1.0, 2.0], 0.0, [1.0, 2.0, 3.0], sigmoid)
 
