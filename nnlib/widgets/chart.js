@@ -58,6 +58,16 @@ function textWidth(text, size = 12, weight = 400) {
   return ruler.measureText(text).width;
 }
 
+// As many ticks as stand side by side without touching.
+function fitting(ticks, range, X, width) {
+  for (let count = Math.max(2, Math.floor(width / 36)); count > 1; count--) {
+    const out = ticks(...range, count);
+    const touch = out.some(([v, t], k) => k && X(v) - X(out[k - 1][0]) < (textWidth(t) + textWidth(out[k - 1][1])) / 2 + 16);
+    if (out.length && !touch && out.length <= 9) return out;
+  }
+  return ticks(...range, 1);
+}
+
 // ---- the ground a plot stands on: axes, grid, title, legend ------------------------------------------------------
 
 const scale = (range, from, to, log) => {
@@ -122,8 +132,7 @@ function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, gri
   }
   for (const [v, t] of yTicks) svg += text(area.l - 7, Y(v) + 4, t, "nn-tick", 'text-anchor="end"');
   if (x && !names) {
-    let ticks = (xLog ? logTicks : linearTicks)(...x, Math.max(3, Math.floor((area.r - area.l) / 52)));
-    for (const [v, t] of ticks) {
+    for (const [v, t] of fitting(xLog ? logTicks : linearTicks, x, X, area.r - area.l)) {
       const at = X(v), half = textWidth(t) / 2;
       svg += `<path d="M${r1(at)} ${r1(area.b)}v4" class="nn-axis"/>` + text(Math.min(at, box.w - half), area.b + 17, t, "nn-tick", 'text-anchor="middle"');
     }
@@ -356,7 +365,9 @@ const PANELS = {
           const t = p.edge_text[l]?.[i]?.[j];
           if (t) {
             const f = p.sizes[l] > 1 && p.sizes[l + 1] > 1 ? ((i + j) % 2 ? 0.3 : 0.66) : 0.5;
-            labels += text(x0 + (x1 - x0) * f, y0 + (y1 - y0) * f + 4, t, "nn-edge-text" + (any && !on ? " nn-soft" : ""), 'text-anchor="middle"');
+            const tx = x0 + (x1 - x0) * f, ty = y0 + (y1 - y0) * f, wide = textWidth(t, 11.5) + 8;
+            labels += `<rect x="${r1(tx - wide / 2)}" y="${r1(ty - 8)}" width="${r1(wide)}" height="16" rx="3" class="nn-edge-ground"/>` +
+              text(tx, ty + 4, t, "nn-edge-text" + (any && !on ? " nn-soft" : ""), 'text-anchor="middle"');
           }
         }
     out += edges + over + labels;
@@ -550,6 +561,8 @@ function render({ model, el }) {
     whole.setAttribute("role", "group");
     whole.setAttribute("aria-label", model.get("title"));
     whole.addEventListener("keydown", quiet);
+    for (const bar of whole.querySelectorAll(".widget-slider")) // ipywidgets leaves its handles without a name
+      bar.querySelector("[role=slider]")?.setAttribute("aria-label", bar.querySelector(".widget-label")?.textContent ?? "");
   };
   const attached = requestAnimationFrame(settle);
   setTimeout(settle, 300);
