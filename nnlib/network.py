@@ -76,14 +76,17 @@ class Sequential(Layer):
     # --- what has been learned, kept and brought back ---
 
     def snapshot(self):
-        """A copy of everything that training changes."""
-        return self.theta.copy()
+        """A copy of everything that training changes: parameters and statistics."""
+        return self.theta.copy(), [array.copy() for array in self.all_statistics()]
 
     def restore(self, snapshot):
         """Go back to a snapshot of this network."""
-        if snapshot.shape != self.theta.shape:
-            raise ValueError(f"this network has {self.theta.size} parameters, the snapshot has {snapshot.size}")
-        self.theta[...] = snapshot
+        theta, statistics = snapshot
+        if theta.shape != self.theta.shape:
+            raise ValueError(f"this network has {self.theta.size} parameters, the snapshot has {theta.size}")
+        self.theta[...] = theta
+        for array, kept in zip(self.all_statistics(), statistics, strict=True):
+            array[...] = kept
 
     def save(self, path):
         """Write layers and parameters to ``path`` (.npz); an older file is replaced only when the new one is whole."""
@@ -92,7 +95,8 @@ class Sequential(Layer):
         partial = path.with_name(path.name + ".partial")
         try:
             with open(partial, "wb") as file:
-                np.savez(file, header=np.array(json.dumps(header)), theta=self.theta)
+                statistics = {f"statistics_{i}": array for i, array in enumerate(self.all_statistics())}
+                np.savez(file, header=np.array(json.dumps(header)), theta=self.theta, **statistics)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -104,6 +108,7 @@ class Sequential(Layer):
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
                 header, theta = json.loads(str(content["header"])), content["theta"]
+                statistics = [content[name] for name in content.files if name.startswith("statistics_")]
         except FileNotFoundError:
             raise
         except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as error:
@@ -119,7 +124,9 @@ class Sequential(Layer):
                 f"{path} has {theta.dtype} parameters of shape {theta.shape}, "
                 f"its layers need {network.dtype} {network.theta.shape}"
             )
-        network.theta[...] = theta
+        if [array.shape for array in statistics] != [array.shape for array in network.all_statistics()]:
+            raise ValueError(f"{path} has other statistics than its layers need")
+        network.restore((theta, statistics))
         return network
 
     def summary(self):
@@ -152,7 +159,17 @@ class Table(str):
     __repr__ = str.__str__
 
 
-_KEEPS_WIDTH = {"Activation", "Dropout", "PReLU", "RReLU", "CReLU"}
+_KEEPS_WIDTH = {
+    "Activation",
+    "Dropout",
+    "PReLU",
+    "RReLU",
+    "CReLU",
+    "GaussianNoise",
+    "BatchNorm",
+    "LayerNorm",
+    "RMSNorm",
+}
 
 
 def _mend_for(thing):
@@ -171,6 +188,8 @@ def _describe(layer):
     for name, value in layer.settings.items():
         if isinstance(value, activations.Elementwise):
             value = {"elementwise": value.name, "settings": list(value.settings)}
+        elif name == "layers":
+            value = [_describe(child) for child in value]
         settings[name] = value
     return {"type": type(layer).__name__, "settings": settings}
 
@@ -185,4 +204,5 @@ def _build(description):
     for key, value in settings.items():
         if isinstance(value, dict):
             settings[key] = activations.by_name(value["elementwise"], *value["settings"])
-    return getattr(layers, name)(**settings)
+    inside = map(_build, settings.pop("layers", ()))
+    return getattr(layers, name)(*inside, **settings)

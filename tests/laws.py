@@ -7,20 +7,38 @@ import numpy as np
 
 from nnlib import activations as a
 from nnlib import initializers, losses, optimizers, schedules
-from nnlib.layers import Activation, CReLU, Dense, Dropout, Maxout, PReLU, RReLU
+from nnlib import layers as l
 from nnlib.network import Sequential
 
-# layer for x of shape (N, 6)
+# layer: what makes it, and the shape of one example
 LAYERS = {
-    "Dense": lambda: Dense(6, 5),
-    "PReLU, one slope": lambda: PReLU(),
-    "PReLU, a slope per unit": lambda: PReLU(6, slope=0.4),
-    "RReLU": lambda: RReLU(),
-    "CReLU": lambda: CReLU(),
-    "Maxout": lambda: Maxout(6, 5, pieces=3),
-    "Dropout": lambda: Dropout(0.4),
-    "Sequential": lambda: Sequential(Dense(6, 4), Activation(a.tanh), Dense(4, 3)),
-    **{f"Activation({f!r})": lambda f=f: Activation(f) for f in a.ELEMENTWISE.values()},
+    "Dense": (lambda: l.Dense(6, 5), (6,)),
+    "NTKDense": (lambda: l.NTKDense(6, 5), (6,)),
+    "DropConnect": (lambda: l.DropConnect(6, 5, 0.4), (6,)),
+    "PReLU, one slope": (lambda: l.PReLU(), (6,)),
+    "PReLU, a slope per unit": (lambda: l.PReLU(6, slope=0.4), (6,)),
+    "RReLU": (lambda: l.RReLU(), (6,)),
+    "CReLU": (lambda: l.CReLU(), (6,)),
+    "Maxout": (lambda: l.Maxout(6, 5, pieces=3), (6,)),
+    "Dropout": (lambda: l.Dropout(0.4), (6,)),
+    "GaussianNoise": (lambda: l.GaussianNoise(0.3), (6,)),
+    "Flatten": (lambda: l.Flatten(), (4, 6, 5)),
+    "Residual": (lambda: l.Residual(l.Dense(6, 4), l.Activation(a.tanh), l.Dense(4, 6)), (6,)),
+    "BatchNorm": (lambda: l.BatchNorm(6), (6,)),
+    "BatchNorm, images": (lambda: l.BatchNorm(4), (4, 6, 5)),
+    "LayerNorm": (lambda: l.LayerNorm(6), (6,)),
+    "LayerNorm, images": (lambda: l.LayerNorm(4), (4, 6, 5)),
+    "RMSNorm": (lambda: l.RMSNorm(6), (6,)),
+    "GroupNorm": (lambda: l.GroupNorm(2, 6), (6,)),
+    "GroupNorm, images": (lambda: l.GroupNorm(2, 4), (4, 3, 5)),
+    "InstanceNorm": (lambda: l.InstanceNorm(4), (4, 3, 5)),
+    "Conv2D": (lambda: l.Conv2D(3, 4, (2, 3)), (3, 6, 5)),
+    "Conv2D, stride and padding": (lambda: l.Conv2D(2, 3, 3, stride=2, padding=1), (2, 6, 5)),
+    "MaxPool2D": (lambda: l.MaxPool2D(2), (3, 5, 6)),
+    "AveragePool2D": (lambda: l.AveragePool2D(3), (3, 7, 6)),
+    "GlobalAveragePool2D": (lambda: l.GlobalAveragePool2D(), (3, 4, 5)),
+    "Sequential": (lambda: Sequential(l.Dense(6, 4), l.Activation(a.tanh), l.Dense(4, 3)), (6,)),
+    **{f"Activation({f!r})": (lambda f=f: l.Activation(f), (6,)) for f in a.ELEMENTWISE.values()},
 }
 
 # activation: (its value at these points, where it has a kink or a jump)

@@ -13,7 +13,7 @@ from nnlib.losses import mean_squared_error
 from nnlib.network import Sequential
 
 DTYPES = [np.float32, np.float64]
-layers = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+layers = pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
 elementwise = pytest.mark.parametrize("f", ACTIVATIONS, ids=map(repr, ACTIVATIONS))
 
 
@@ -31,12 +31,12 @@ def away_from_kinks(rng, shape, kinks=(-3.0, 0.0, 3.0), distance=1e-3):
 
 @layers
 @pytest.mark.parametrize("training", [False, True])
-def test_backward_is_the_derivative_of_forward(make, training):
+def test_backward_is_the_derivative_of_forward(make, shape, training):
     rng = np.random.default_rng(1)
     layer = make().initialize(rng, np.float64)
     layer.theta += 0.1 * rng.normal(size=layer.theta.size)  # biases are 0 at first, and 0 is special
-    x = away_from_kinks(rng, (7, 6))
-    target = rng.normal(size=layer.forward(x).shape)
+    x = away_from_kinks(rng, (7, *shape))
+    target = rng.normal(size=layer.forward(x, training).shape)
     report = check_gradients(layer, mean_squared_error, x, target, rng=rng, training=training)
     assert report.passed, report
     assert len(report.rows) == len(layer.parameters) + 1
@@ -44,10 +44,10 @@ def test_backward_is_the_derivative_of_forward(make, training):
 
 @layers
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_layer_keeps_its_dtype_in_both_directions(make, dtype):
+def test_a_layer_keeps_its_dtype_in_both_directions(make, shape, dtype):
     rng = np.random.default_rng(2)
     layer = make().initialize(rng, dtype)
-    x = rng.normal(size=(5, 6))
+    x = rng.normal(size=(5, *shape))
     for given in (x, x.astype(np.float32)):
         out = layer.forward(given, training=True)
         assert out.dtype == dtype
@@ -57,10 +57,10 @@ def test_a_layer_keeps_its_dtype_in_both_directions(make, dtype):
 
 @layers
 @pytest.mark.parametrize("training", [False, True])
-def test_forward_and_backward_leave_their_arguments_alone(make, training):
+def test_forward_and_backward_leave_their_arguments_alone(make, shape, training):
     rng = np.random.default_rng(3)
     layer = make().initialize(rng, np.float64)
-    x = rng.normal(size=(5, 6))
+    x = rng.normal(size=(5, *shape))
     kept = x.copy()
     out = layer.forward(x, training)
     dout = rng.normal(size=out.shape)
@@ -71,10 +71,10 @@ def test_forward_and_backward_leave_their_arguments_alone(make, training):
 
 
 @layers
-def test_backward_overwrites_gradients_and_repeats_itself(make):
+def test_backward_overwrites_gradients_and_repeats_itself(make, shape):
     rng = np.random.default_rng(4)
     layer = make().initialize(rng, np.float64)
-    out = layer.forward(rng.normal(size=(5, 6)), training=True)
+    out = layer.forward(rng.normal(size=(5, *shape)), training=True)
     dout = rng.normal(size=out.shape)
     layer.grad[...] = np.nan
     first, gradient = layer.backward(dout).copy(), layer.grad.copy()
@@ -84,20 +84,20 @@ def test_backward_overwrites_gradients_and_repeats_itself(make):
 
 
 @layers
-def test_rows_of_a_batch_do_not_see_each_other(make):
+def test_rows_of_a_batch_do_not_see_each_other(make, shape):
     rng = np.random.default_rng(5)
     layer = make().initialize(rng, np.float64)
-    x = rng.normal(size=(9, 6))
+    x = rng.normal(size=(9, *shape))
     together = layer.forward(x).copy()
     alone = np.concatenate([layer.forward(x[i : i + 1]).copy() for i in range(9)])
     np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-14)
 
 
 @layers
-def test_batches_of_changing_size_use_the_same_memory_and_give_the_same_numbers(make):
+def test_batches_of_changing_size_use_the_same_memory_and_give_the_same_numbers(make, shape):
     rng = np.random.default_rng(6)
     layer, fresh = (make().initialize(np.random.default_rng(0), np.float64) for _ in range(2))
-    big, small = rng.normal(size=(8, 6)), rng.normal(size=(3, 6))
+    big, small = rng.normal(size=(8, *shape)), rng.normal(size=(3, *shape))
     layer.forward(big)
     np.testing.assert_array_equal(layer.forward(small), fresh.forward(small))
     layer.forward(big)
@@ -105,43 +105,41 @@ def test_batches_of_changing_size_use_the_same_memory_and_give_the_same_numbers(
 
 @layers
 @pytest.mark.parametrize(
-    ("x", "error"),
-    [(np.empty((0, 6)), ValueError), (np.array([["a"] * 6]), TypeError), (np.ones((2, 6)) * 1j, TypeError)],
-    ids=["empty", "text", "complex"],
+    ("n", "dtype", "error"), [(0, float, ValueError), (2, str, TypeError), (2, complex, TypeError)]
 )
-def test_a_layer_refuses_what_it_cannot_compute(make, x, error):
+def test_a_layer_refuses_what_it_cannot_compute(make, shape, n, dtype, error):
     layer = make().initialize(np.random.default_rng(0))
     with pytest.raises(error, match="takes"):
-        layer.forward(x)
+        layer.forward(np.zeros((n, *shape), dtype))
 
 
 @layers
-def test_backward_refuses_a_gradient_of_another_shape_and_a_missing_forward(make):
+def test_backward_refuses_a_gradient_of_another_shape_and_a_missing_forward(make, shape):
     layer = make().initialize(np.random.default_rng(0))
     with pytest.raises(RuntimeError, match="forward"):
-        layer.backward(np.ones((2, 6)))
-    layer.forward(np.ones((2, 6)))
+        layer.backward(np.ones((2, *shape)))
+    layer.forward(np.ones((2, *shape)))
     with pytest.raises(ValueError, match="as forward returned"):
         layer.backward(np.ones((5, 1)))
 
 
 @layers
-def test_a_layer_without_memory_says_how_to_get_it(make):
+def test_a_layer_without_memory_says_how_to_get_it(make, shape):
     with pytest.raises(RuntimeError, match="initialize"):
-        make().forward(np.ones((2, 6)))
+        make().forward(np.ones((2, *shape)))
 
 
 @layers
-def test_a_saved_layer_comes_back_with_the_same_output(make, tmp_path):
+def test_a_saved_layer_comes_back_with_the_same_output(make, shape, tmp_path):
     rng = np.random.default_rng(7)
     network = Sequential(make(), rng=rng)
     network.save(tmp_path / "network.npz")
-    x = rng.normal(size=(4, 6))
+    x = rng.normal(size=(4, *shape))
     np.testing.assert_array_equal(Sequential.load(tmp_path / "network.npz").predict(x), network.predict(x))
 
 
 def test_every_public_layer_and_activation_stands_in_the_registry():
-    tested = {type(make()).__name__ for make in LAYERS.values()}
+    tested = {type(make()).__name__ for make, _ in LAYERS.values()}
     assert set(nnlib.layers.__all__) - {"Layer"} <= tested
     assert {f.name for f in ACTIVATIONS} == set(activations.ELEMENTWISE)
     public = {name for name, thing in vars(activations).items() if isinstance(thing, activations.Elementwise)}

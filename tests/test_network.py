@@ -94,7 +94,7 @@ def test_restore_goes_back_to_the_snapshot():
     network.restore(before)
     np.testing.assert_array_equal(network.theta, theta)
     with pytest.raises(ValueError, match="51 parameters"):
-        network.restore(np.zeros(3))
+        network.restore((np.zeros(3), []))
 
 
 def test_the_same_seed_gives_the_same_network_and_dropout_does_not_disturb_it():

@@ -1,10 +1,37 @@
 """Layers: functions with memory; each takes a batch forward and the gradient of a loss back."""
 
 from nnlib.layers.activation import Activation
-from nnlib.layers.dense import Dense
+from nnlib.layers.convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
+from nnlib.layers.dense import Dense, NTKDense
 from nnlib.layers.dropout import Dropout
 from nnlib.layers.layer import Layer
 from nnlib.layers.maxout import CReLU, Maxout
+from nnlib.layers.noise import DropConnect, GaussianNoise
+from nnlib.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nnlib.layers.rectifiers import PReLU, RReLU
+from nnlib.layers.shape import Flatten, Residual
 
-__all__ = ["Activation", "CReLU", "Dense", "Dropout", "Layer", "Maxout", "PReLU", "RReLU"]
+__all__ = [
+    "Activation",
+    "AveragePool2D",
+    "BatchNorm",
+    "CReLU",
+    "Conv2D",
+    "Dense",
+    "DropConnect",
+    "Dropout",
+    "Flatten",
+    "GaussianNoise",
+    "GlobalAveragePool2D",
+    "GroupNorm",
+    "InstanceNorm",
+    "Layer",
+    "LayerNorm",
+    "MaxPool2D",
+    "Maxout",
+    "NTKDense",
+    "PReLU",
+    "RMSNorm",
+    "RReLU",
+    "Residual",
+]

@@ -1,8 +1,10 @@
 """Dense: every output is a weighted sum of all inputs, plus a bias."""
 
+import math
+
 import numpy as np
 
-from nnlib.initializers import he_normal, zeros
+from nnlib.initializers import he_normal, normal, zeros
 from nnlib.layers.layer import Layer
 from nnlib.parameters import Parameter
 
@@ -60,3 +62,30 @@ class Dense(Layer):
     @property
     def settings(self):
         return {"n_in": self.n_in, "n_out": self.n_out}
+
+
+standard_normal = normal(1.0)
+
+
+class NTKDense(Dense):
+    """out = (x @ W) / sqrt(n_in) + b with W of variance 1: the scale stands in the layer, not in the first values, so
+    the largest stable learning rate does not depend on the width (Jacot et al. 2018, section 2.1).
+    """
+
+    def __init__(self, n_in, n_out, init=standard_normal):
+        super().__init__(n_in, n_out, init)
+        self.scale = 1.0 / math.sqrt(n_in)
+
+    def forward(self, x, training=False):
+        self.x = x = self.at_the_door(x, self.n_in)
+        out = np.matmul(x, self.W.value, out=self.array("out", (len(x), self.n_out)))
+        out *= self.scale
+        out += self.b.value
+        return out
+
+    def backward(self, dout, input_gradient=True):
+        dx = super().backward(dout, input_gradient)
+        self.W.grad[...] *= self.scale
+        if dx is not None:
+            dx *= self.scale
+        return dx

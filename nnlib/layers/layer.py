@@ -26,6 +26,15 @@ class Layer:
         own = [p for p in vars(self).values() if isinstance(p, Parameter)]
         return own + [p for child in self.children for p in child.parameters]
 
+    @property
+    def statistics(self):
+        """Arrays that a training pass changes although no gradient does, by name: BatchNorm's running averages."""
+        return {}
+
+    def all_statistics(self):
+        """Those of this layer and of the layers inside it, in order."""
+        return [*self.statistics.values(), *(array for child in self.children for array in child.all_statistics())]
+
     def initialize(self, rng, dtype=np.float32):
         """Give a lone layer its memory and first values; Sequential does this for the layers inside it."""
         self.theta, self.grad = allocate(self.parameters, rng, dtype)

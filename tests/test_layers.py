@@ -1,0 +1,210 @@
+"""Layers one by one: what each promises beyond the laws."""
+
+import numpy as np
+import pytest
+
+from nnlib.activations import relu
+from nnlib.initializers import normal
+from nnlib.layers import (
+    Activation,
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    DropConnect,
+    Flatten,
+    GaussianNoise,
+    GlobalAveragePool2D,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    MaxPool2D,
+    NTKDense,
+    Residual,
+    RMSNorm,
+)
+from nnlib.layers.convolution import convolve
+from nnlib.losses import softmax_cross_entropy
+from nnlib.network import Sequential
+from nnlib.optimizers import SGD
+from nnlib.training import fit
+
+
+def alone(layer, seed=0):
+    return layer.initialize(np.random.default_rng(seed), np.float64)
+
+
+# --- normalization ----------------------------------------------------------------------------------------------------
+
+
+def test_batchnorm_gives_each_feature_mean_0_and_variance_1_in_training():
+    x = np.random.default_rng(1).normal(3.0, 5.0, (40, 6))
+    out = alone(BatchNorm(6)).forward(x, training=True)
+    np.testing.assert_allclose(out.mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(out.var(axis=0), 1.0, rtol=1e-5)
+
+
+def test_batchnorm_keeps_running_averages_as_pytorch_does():
+    rng, layer = np.random.default_rng(2), alone(BatchNorm(3, momentum=0.25))
+    mean, var = np.zeros(3), np.ones(3)
+    for n in (5, 8):
+        x = rng.normal(2.0, 3.0, (n, 3))
+        layer.forward(x, training=True)
+        mean = 0.75 * mean + 0.25 * x.mean(axis=0)
+        var = 0.75 * var + 0.25 * x.var(axis=0, ddof=1)
+    np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-13)
+    np.testing.assert_allclose(layer.running_var, var, rtol=1e-13)
+    x = rng.normal(size=(1, 3))
+    np.testing.assert_allclose(layer.forward(x), (x - mean) / np.sqrt(var + 1e-5), rtol=1e-13)
+    np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-13)
+
+
+def test_batchnorm_forgets_the_scale_of_the_weights_before_it():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(12, 4)), rng.integers(0, 3, 12)
+    networks = [Sequential(Dense(4, 3), BatchNorm(3), rng=np.random.default_rng(0), dtype=np.float64) for _ in range(2)]
+    networks[1].layers[0].W.value[...] *= 10.0
+    outputs = [network.forward(x, training=True) for network in networks]
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-4)
+    for network, output in zip(networks, outputs):
+        network.backward(softmax_cross_entropy(output, y)[1])
+    np.testing.assert_allclose(networks[0].layers[0].W.grad, 10.0 * networks[1].layers[0].W.grad, rtol=1e-3, atol=1e-7)
+
+
+def test_layernorm_rmsnorm_groupnorm_and_instancenorm_agree_where_they_meet():
+    x = np.random.default_rng(4).normal(1.0, 2.0, (5, 4, 3, 2))
+    layer, one_group = alone(LayerNorm(4)).forward(x), alone(GroupNorm(1, 4)).forward(x)
+    np.testing.assert_allclose(layer, one_group, rtol=1e-12)
+    np.testing.assert_allclose(layer.mean(axis=(1, 2, 3)), 0.0, atol=1e-12)
+    instance = alone(InstanceNorm(4)).forward(x)
+    np.testing.assert_allclose(instance, alone(GroupNorm(4, 4)).forward(x), rtol=1e-12)
+    np.testing.assert_allclose(instance.var(axis=(2, 3)), 1.0, rtol=1e-3)
+    centered = x[:, :, 0, 0] - x[:, :, 0, 0].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(alone(RMSNorm(4)).forward(centered), alone(LayerNorm(4)).forward(centered), rtol=1e-12)
+
+
+def test_statistics_are_rolled_back_and_saved_with_the_parameters(tmp_path):
+    rng = np.random.default_rng(5)
+    network = Sequential(Dense(4, 6), Residual(BatchNorm(6), Activation(relu)), Dense(6, 2), rng=rng)
+    x, y = rng.normal(size=(30, 4)), rng.integers(0, 2, 30)
+    before = network.predict(x)
+    at_first = network.snapshot()
+    fit(network, softmax_cross_entropy, SGD(0.1), (x, y), epochs=2, rng=rng)
+    after = network.predict(x)
+    network.save(tmp_path / "network.npz")
+    np.testing.assert_array_equal(Sequential.load(tmp_path / "network.npz").predict(x), after)
+    network.restore(at_first)
+    np.testing.assert_array_equal(network.predict(x), before)
+
+
+# --- convolution ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, 1), (2, 0), (2, 2), (3, 1)])
+def test_conv2d_is_its_definition(stride, padding):
+    rng = np.random.default_rng(6)
+    layer = alone(Conv2D(3, 4, (2, 3), stride, padding))
+    layer.b.value[...] = rng.normal(size=4)
+    x = rng.normal(size=(5, 3, 6, 7))
+    wanted = convolve(x, layer.W.value, layer.b.value, stride, padding)
+    np.testing.assert_allclose(layer.forward(x), wanted, rtol=1e-12, atol=1e-13)
+
+
+def test_convolution_worked_by_hand():
+    layer = alone(Conv2D(1, 1, 2))
+    layer.W.value[...] = [[1.0, 2.0], [3.0, 4.0]]
+    layer.b.value[...] = 0.5
+    x = np.arange(9.0).reshape(1, 1, 3, 3)
+    np.testing.assert_allclose(layer.forward(x)[0, 0], [[27.5, 37.5], [57.5, 67.5]])
+
+
+def test_convolution_moves_with_its_image():
+    rng, layer = np.random.default_rng(7), alone(Conv2D(2, 3, 3))
+    x = rng.normal(size=(1, 2, 8, 8))
+    shifted = np.roll(x, 1, axis=3)
+    np.testing.assert_allclose(layer.forward(shifted)[..., 1:].copy(), layer.forward(x)[..., :-1], rtol=1e-12)
+
+
+def test_pooling_worked_by_hand():
+    x = np.array([[[[1.0, 2.0, 9.0], [4.0, 4.0, 9.0], [9.0, 9.0, 9.0]]]])
+    top = alone(MaxPool2D(2))
+    np.testing.assert_array_equal(top.forward(x), [[[[4.0]]]])
+    np.testing.assert_array_equal(top.backward([[[[1.0]]]])[0, 0], [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    mean = alone(AveragePool2D(2))
+    np.testing.assert_array_equal(mean.forward(x), [[[[2.75]]]])
+    np.testing.assert_array_equal(mean.backward([[[[1.0]]]])[0, 0], [[0.25, 0.25, 0], [0.25, 0.25, 0], [0, 0, 0]])
+    np.testing.assert_allclose(alone(GlobalAveragePool2D()).forward(x), [[56.0 / 9.0]])
+
+
+def test_a_small_convolutional_network_learns():
+    rng = np.random.default_rng(8)
+    y = rng.integers(0, 2, 200)
+    x = 0.3 * rng.normal(size=(200, 1, 6, 6))
+    x[np.arange(200), 0, :, rng.integers(0, 6, 200)] += (y == 0)[:, None]  # an upright line, or a lying one
+    x[np.arange(200), 0, rng.integers(0, 6, 200), :] += (y == 1)[:, None]
+    network = Sequential(Conv2D(1, 6, 3), Activation(relu), MaxPool2D(2), Flatten(), Dense(24, 2), rng=rng)
+    history = fit(network, softmax_cross_entropy, SGD(0.2), (x, y), epochs=30, rng=rng)
+    assert history.train_accuracy[-1] > 0.95
+
+
+# --- noise, shape, scale ----------------------------------------------------------------------------------------------
+
+
+def test_gaussian_noise_has_its_standard_deviation_in_training_alone():
+    layer = alone(GaussianNoise(0.3))
+    x = np.zeros((400, 300))
+    assert layer.forward(x, training=True).std() == pytest.approx(0.3, rel=0.01)
+    np.testing.assert_array_equal(layer.forward(x), x)
+
+
+def test_dropconnect_silences_connections_and_keeps_the_mean():
+    layer = alone(DropConnect(50, 40, 0.3, init=normal(1.0)))
+    x = np.ones((1, 50))
+    plain = layer.forward(x).copy()
+    mean = np.mean([layer.forward(x, training=True).copy() for _ in range(3000)], axis=0)
+    assert np.mean(layer.mask == 0.0) == pytest.approx(0.3, abs=0.03)
+    np.testing.assert_allclose(mean, plain, atol=0.5)
+
+
+def test_a_residual_of_zero_weights_is_the_identity():
+    layer = alone(Residual(Dense(4, 4, init=normal(1e-300))))
+    x = np.random.default_rng(9).normal(size=(3, 4))
+    np.testing.assert_array_equal(layer.forward(x), x)
+
+
+def test_ntk_dense_is_dense_with_its_scale_outside():
+    ntk, dense = alone(NTKDense(9, 4)), alone(Dense(9, 4))
+    dense.theta[...] = ntk.theta
+    dense.W.value[...] /= 3.0
+    x = np.random.default_rng(10).normal(size=(5, 9))
+    np.testing.assert_allclose(ntk.forward(x), dense.forward(x), rtol=1e-13)
+    assert ntk.W.value.std() == pytest.approx(1.0, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: BatchNorm(0), ValueError, "at least one feature"),
+        (lambda: BatchNorm(3, momentum=0.0), ValueError, r"momentum lies in \(0, 1\]"),
+        (lambda: RMSNorm(0), ValueError, "at least one feature"),
+        (lambda: GroupNorm(4, 6), ValueError, "evenly"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((1, 3)), training=True), ValueError, "at least two values"),
+        (lambda: alone(LayerNorm(3)).forward(np.ones((2, 4))), ValueError, r"\(N, 3\) or \(N, 3, H, W\)"),
+        (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3))), ValueError, r"\(N, 3, H, W\)"),
+        (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3, 1, 1))), ValueError, "H W >= 2"),
+        (lambda: Conv2D(1, 0, 3), ValueError, "positive sizes"),
+        (lambda: Conv2D(1, 1, 3, padding=-1), ValueError, "padding >= 0"),
+        (lambda: alone(Conv2D(2, 1, 3)).forward(np.ones((1, 1, 5, 5))), ValueError, r"\(N, 2, H, W\)"),
+        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 1, 2, 5))), ValueError, "H >= 3"),
+        (lambda: MaxPool2D(0), ValueError, "positive size"),
+        (lambda: alone(MaxPool2D(3)).forward(np.ones((1, 1, 2, 5))), ValueError, "at least 3"),
+        (lambda: alone(GlobalAveragePool2D()).forward(np.ones((1, 5))), ValueError, r"\(N, C, H, W\)"),
+        (lambda: Residual(), TypeError, "layers of its branch"),
+        (lambda: alone(Residual(Dense(3, 2))).forward(np.ones((1, 3))), ValueError, "shape it takes"),
+        (lambda: GaussianNoise(-1.0), ValueError, ">= 0"),
+        (lambda: DropConnect(2, 2, 1.0), ValueError, "0 <= p < 1"),
+    ],
+)
+def test_a_wrong_call_says_what_was_wanted(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
