@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import io
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import traitlets
 
 import nnlib.widgets.frames as frames_module
-from nnlib.plotting import PALETTE
+from nnlib.plotting import PALETTE, plt
 from nnlib.widgets import (
     Bars,
     Field,
@@ -348,6 +349,13 @@ def test_the_still_picture_shows_the_frame_that_is_asked_for():
 def test_the_still_of_every_panel_shows_its_data(panel):
     frames = [Frame([all_panels(gain)[panel]], "x") for gain in (1.0, 2.0)]  # the same axes, other data
     assert draw_still(frames, 0) != draw_still(frames, 1)
+
+
+def test_the_still_is_a_picture_that_others_can_read():
+    pixels = plt.imread(io.BytesIO(draw_still([every_kind(1)], 0, "Title")), format="png")
+    assert pixels.shape[1] > 600
+    assert pixels[0, 0, :3].tolist() == [1, 1, 1]
+    assert pixels[:, :, :3].min() < 0.25
 
 
 def test_settings_share_their_axes_unless_told_otherwise():

@@ -4,7 +4,7 @@ import base64
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -78,8 +78,8 @@ class SavedFigure:
     title: str
     function: str  # "nnlib.course.chapter_04:gallery_frame"
     controls: list  # of {"name", "label", "values", "labels", "index"}
-    traits: dict
-    block: bytes
+    traits: dict = field(repr=False)
+    block: bytes = field(repr=False)
 
     def __iter__(self) -> Iterator:
         """(settings, panels, text) per setting; a panel is its spec with its arrays in their places."""
