@@ -239,7 +239,8 @@ def contrastive(output=None, target=None, *, margin=1.0):
 
 def triplet(output=None, target=None, *, margin=1.0):
     """Triples of embeddings: L = mean max(0, |a - p|^2 - |a - n|^2 + margin): the anchor a is to be nearer to the
-    positive p than to the negative n (Schroff et al. 2015, eq. 3, squared distances; PyTorch's ``TripletMarginLoss`` takes plain ones).
+    positive p than to the negative n (Schroff et al. 2015, eq. 3, squared distances; PyTorch's
+    ``TripletMarginLoss`` takes plain ones).
 
     Parameters
     ----------

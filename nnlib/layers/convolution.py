@@ -16,8 +16,9 @@ def output_size(size, kernel, stride, padding):
 def convolve(x, W, b, stride=1, padding=0):
     """out[n, o, i, j] = b[o] + sum over c, u, v of W[o, c, u, v] x[n, c, s i + u - p, s j + v - p]
 
-    With stride s and padding p; the definition, the reference for :class:`Conv2D`.  As everywhere in deep learning the kernel is not mirrored:
-    mathematically this is a cross-correlation.   x (N, C, H, W), W (C_out, C, KH, KW) -> (N, C_out, H', W')
+    With stride s and padding p; this is the definition, and the reference for :class:`Conv2D`.  As everywhere in deep
+    learning the kernel is not mirrored: mathematically it is a cross-correlation.
+    x (N, C, H, W), W (C_out, C, KH, KW) -> (N, C_out, H', W')
     """
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     kh, kw = W.shape[2:]
