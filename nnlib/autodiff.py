@@ -11,40 +11,41 @@ class Value:
 
     __array_ufunc__ = None  # array * Value calls Value.__rmul__, not a loop over the array
 
-    def __init__(self, data, name="", parents=()):
-        self.data, self.name, self.parents = np.asarray(data, dtype=np.float64), name, parents
+    def __init__(self, data, name="", *parents):
+        self.data = np.asarray(data, dtype=np.float64)
+        self.name, self.parents = name, parents
         self.grad = np.zeros_like(self.data)
 
     def __add__(self, other):
-        other = as_value(other)
-        return Value(self.data + other.data, "+", ((self, lambda g: g), (other, lambda g: g)))
+        a, b = self, as_value(other)
+        return Value(a.data + b.data, "+", (a, lambda g: g), (b, lambda g: g))
 
     def __sub__(self, other):
-        other = as_value(other)
-        return Value(self.data - other.data, "-", ((self, lambda g: g), (other, lambda g: -g)))
+        a, b = self, as_value(other)
+        return Value(a.data - b.data, "-", (a, lambda g: g), (b, lambda g: -g))
 
     def __mul__(self, other):
-        other = as_value(other)
-        return Value(self.data * other.data, "*", ((self, lambda g: g * other.data), (other, lambda g: g * self.data)))
+        a, b = self, as_value(other)
+        return Value(a.data * b.data, "*", (a, lambda g: g * b.data), (b, lambda g: g * a.data))
 
     def __truediv__(self, other):
-        other, ratio = as_value(other), self.data / as_value(other).data
-        return Value(ratio, "/", ((self, lambda g: g / other.data), (other, lambda g: -g * ratio / other.data)))
+        a, b = self, as_value(other)
+        q = a.data / b.data
+        return Value(q, "/", (a, lambda g: g / b.data), (b, lambda g: -g * q / b.data))
 
     def __matmul__(self, other):
-        other = as_value(other)
-        if self.data.ndim != 2 or other.data.ndim != 2:
-            raise ValueError(f"@ takes two matrices, got shapes {self.data.shape} and {other.data.shape}")
-        pulls = (self, lambda g: g @ other.data.T), (other, lambda g: self.data.T @ g)
-        return Value(self.data @ other.data, "@", pulls)
+        a, b = self, as_value(other)
+        if a.data.ndim != 2 or b.data.ndim != 2:
+            raise ValueError(f"@ takes two matrices, got {a.data.shape} and {b.data.shape}")
+        return Value(a.data @ b.data, "@", (a, lambda g: g @ b.data.T), (b, lambda g: a.data.T @ g))
 
     def __pow__(self, n):
-        return Value(self.data**n, f"**{n}", ((self, lambda g: g * n * self.data ** (n - 1)),))
+        return Value(self.data**n, f"**{n}", (self, lambda g: g * n * self.data ** (n - 1)))
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self):
-        return Value(-self.data, "-", ((self, lambda g: -g),))
+        return Value(-self.data, "-", (self, lambda g: -g))
 
     def __rsub__(self, other):
         return as_value(other) - self
@@ -57,7 +58,7 @@ class Value:
 
     def apply(self, name, result, slope):
         """An elementwise function: its name, its result, and its derivative at each element."""
-        return Value(result, name, ((self, lambda g: g * slope),))
+        return Value(result, name, (self, lambda g: g * slope))
 
     def exp(self):
         return self.apply("exp", a := np.exp(self.data), a)
@@ -76,22 +77,23 @@ class Value:
 
     def sum(self, axis=None):
         """Over one axis, which stays with size 1, or over all elements."""
-        a = self.data.sum(axis=axis, keepdims=axis is not None)
-        return Value(a, "sum", ((self, lambda g: np.broadcast_to(g, self.data.shape)),))
+        total = self.data.sum(axis=axis, keepdims=axis is not None)
+        return Value(total, "sum", (self, lambda g: np.broadcast_to(g, self.data.shape)))
 
     def mean(self, axis=None):
-        a = self.data.mean(axis=axis, keepdims=axis is not None)
-        return Value(a, "mean", ((self, lambda g: np.broadcast_to(g, self.data.shape) * (a.size / self.data.size)),))
+        mean = self.data.mean(axis=axis, keepdims=axis is not None)
+        count = self.data.size / mean.size
+        return Value(mean, "mean", (self, lambda g: np.broadcast_to(g / count, self.data.shape)))
 
     def backward(self):
         """Fill ``grad`` of every value that this one came from; it must be a single number."""
         if self.data.size != 1:
-            raise ValueError(f"backward starts at one number, this has shape {self.data.shape}: take .sum() or .mean()")
+            raise ValueError(f"backward starts at one number, not at {self.data.shape}: take .sum()")
         order = topological_order(self)
         for node in order:
             node.grad = np.zeros_like(node.data)
         self.grad = np.ones_like(self.data)
-        for node in reversed(order):  # every consumer of a value comes before the value itself
+        for node in reversed(order):  # whatever uses a value comes before the value
             for parent, pull in node.parents:
                 parent.grad = parent.grad + sum_to(pull(node.grad), parent.data.shape)
 
@@ -114,7 +116,7 @@ def topological_order(output):
     while stack:
         waiting = [parent for parent, _ in stack[-1].parents if parent not in seen]
         if waiting:
-            stack.extend(waiting)
+            stack.extend(reversed(waiting))
         elif (node := stack.pop()) not in seen:
             seen.add(node)
             order.append(node)

@@ -385,8 +385,8 @@ def draw_neuron(w, b, x, h, ax=None, *, names=None):
 def draw_graph(output, ax=None, *, gradients=True):
     """The computation graph behind a ``Value`` of `nnlib.autodiff`: each node with its value and, below, its gradient.
 
-    Arrays of more than one number are shown by their shape. Inputs stand on the left, each node to the right of
-    everything that it is made from.
+    Arrays of more than one number are shown by their shape. Inputs stand first, each node after everything that it is
+    made from: from left to right, or down the page if more than five operations follow each other.
     """
     from nnlib.autodiff import trace
 
@@ -400,30 +400,40 @@ def draw_graph(output, ax=None, *, gradients=True):
             column[i] = min(after) - 1
     members = {c: [i for i in range(len(nodes)) if column[i] == c] for c in range(max(column) + 1)}
     tallest = max(map(len, members.values()))
-    spots = {}
-    for c, inside in members.items():
-        if c:  # beside the parents, so that lines cross little
-            inside.sort(key=lambda i: -np.mean([spots[p][1] for p, child in edges if child == i] or [-99.0]))
-        for slot, i in enumerate(inside):
-            spots[i] = (1.5 * c, 0.75 * ((len(inside) - 1) / 2 - slot))
-    wide, high = (-0.55, 1.5 * max(column) + 0.55), (-0.375 * tallest, 0.375 * tallest)
-    ax = _schematic(ax, wide, high, inches=1.0)
+    down = max(column) > 5
+    across, along = (1.06, 0.92) if down else (0.72, 1.45)  # between neighbors, between steps
+    side = {i: slot - (len(inside) - 1) / 2 for inside in members.values() for slot, i in enumerate(inside)}
+    beside = {i: [p for p, q in edges if q == i] + [q for p, q in edges if p == i] for i in side}
+    for c in [*members, *reversed(members)] * 4:  # each node to the middle of its neighbors, so that lines cross little
+        inside = sorted(members[c], key=lambda i: np.mean([side[j] for j in beside[i]] or [0.0]))
+        side.update({i: slot - (len(inside) - 1) / 2 for slot, i in enumerate(inside)})
+    spots = {
+        i: (across * side[i], -along * column[i]) if down else (along * column[i], -across * side[i]) for i in side
+    }
+    sides, steps = across * tallest / 2, along * max(column)
+    if down:
+        limits = (-sides, sides), (-steps - 0.36, 0.36)
+    else:
+        limits = (-0.52, steps + 0.52), (-sides, sides)
+    scale = min(1.0, 7.0 / np.ptp(limits[0]))
+    ax = _schematic(ax, *limits, inches=scale)
     arrow = {"arrowstyle": "-|>", "color": color("muted"), "shrinkA": 0, "shrinkB": 0, "linewidth": 1.0}
     for parent, child in edges:
         (x0, y0), (x1, y1) = spots[parent], spots[child]
-        ax.annotate("", (x1 - 0.5, y1), (x0 + 0.5, y0), arrowprops=arrow, zorder=1)
+        ends = ((x1, y1 + 0.3), (x0, y0 - 0.3)) if down else ((x1 - 0.48, y1), (x0 + 0.48, y0))
+        ax.annotate("", *ends, arrowprops=arrow, zorder=1)
     for i, (x, y) in spots.items():
         box = FancyBboxPatch(
-            (x - 0.46, y - 0.27), 0.92, 0.54, boxstyle="round,pad=0.03", facecolor=color("card"),
+            (x - 0.44, y - 0.26), 0.88, 0.52, boxstyle="round,pad=0.03", facecolor=color("card"),
             edgecolor=color("value") if nodes[i].parents else color("muted"), linewidth=1.2, zorder=2,
         )  # fmt: skip
         ax.add_patch(box)
-        texts = [(nodes[i].name or "constant", "text"), (_short(nodes[i].data), "value")]
+        lines = [(nodes[i].name or "constant", "text"), (_short(nodes[i].data), "value")]
         if gradients:
-            texts.append((f"∂ {_short(nodes[i].grad)}", "gradient"))
-        for line, (text, tone) in enumerate(texts):
-            height = y + 0.19 * ((len(texts) - 1) / 2 - line)
-            ax.text(x, height, text, ha="center", va="center", fontsize=7.5, color=color(tone), zorder=3)
+            lines.append((f"∂ {_short(nodes[i].grad)}", "gradient"))
+        for line, (text, tone) in enumerate(lines):
+            height = y + 0.18 * ((len(lines) - 1) / 2 - line)
+            ax.text(x, height, text, ha="center", va="center", fontsize=7.8 * scale, color=color(tone), zorder=3)
     return ax
 
 
