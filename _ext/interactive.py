@@ -71,8 +71,9 @@ class PlaceStills(SphinxPostTransform):
             kinds = {child["mime_type"]: child for child in bundle.children}
             if VIEW not in kinds:
                 continue
-            if state is None:
-                state = page_state(self.env, self.env.docname)
+            if state is None:  # one page of its own, or all of them in one
+                own = page_state(self.env, self.env.docname)
+                state = own or {k: m for name in self.env.found_docs for k, m in page_state(self.env, name).items()}
             view = kinds[VIEW]
             script = view.astext()
             shown = _shown(state, json.loads(script[script.index(">") + 1 : script.rindex("<")])["model_id"])
@@ -88,7 +89,11 @@ class PlaceStills(SphinxPostTransform):
                 image["loading"] = "lazy"
                 still += image.deepcopy()
             still += nodes.paragraph(text=sentence)
-            view.insert(0, still)
+            if self.app.builder.name in ("html", "dirhtml"):
+                view.insert(0, still)
+            else:  # a single page, for paper: nothing on it is alive
+                view.children = []
+                view += still
 
 
 def setup(app):
