@@ -12,12 +12,12 @@ from nnlib.course.checking import Exercise, register
 from nnlib.losses import one_hot
 from nnlib.widgets import Frame, Lines, Network
 
-# --- the 2-2-2 network -------------------------------------------------------------------------------------------------
+# --- the 2-2-2 network ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class TwoTwoTwo:
-    """The worked example: two inputs, two sigmoid units, two sigmoid outputs, one training example, E = sum (t - o)^2 / 2.
+    """The worked example: two inputs, two sigmoid units, two sigmoid outputs, one example, E = sum (t - o)^2 / 2.
 
     w1 w2 lead into h1, w3 w4 into h2, w5 w6 into o1, w7 w8 into o2: one column of a matrix per unit.
     """
@@ -119,7 +119,7 @@ def pack(weights, biases):
     return np.concatenate([part.ravel() for pair in zip(weights, biases, strict=True) for part in pair])
 
 
-# --- first figure: what a delta says -----------------------------------------------------------------------------------
+# --- first figure: what a delta says ----------------------------------------------------------------------------------
 
 UNITS = {"h1": (1, 0), "h2": (1, 1), "o1": (2, 0), "o2": (2, 1)}
 
@@ -159,18 +159,18 @@ def nudge_frame(unit, nudge):
         y_range=(-reach, reach), marks=[(nudge, now)], title="what it does to the error",
     )  # fmt: skip
     if nudge == 0.0:
-        said = f"Nothing is nudged yet; the two curves touch, since δ = {delta:.4f} is the slope of the error there."
+        said = f"Nothing is nudged; the two curves touch, since δ = {delta:.4f} is the slope of the error there."
     else:
         predicted = delta * nudge
         said = (
-            f"{'Raising' if nudge > 0 else 'Lowering'} the pre-activation of {unit} by {abs(nudge):g} changes the error "
-            f"by {now:+.5f}; δ times the nudge is {delta:.4f} × {nudge:g} = {predicted:+.5f}, "
+            f"{'Raising' if nudge > 0 else 'Lowering'} the pre-activation of {unit} by {abs(nudge):g} changes the "
+            f"error by {now:+.5f}; δ times the nudge is {delta:.4f} × {nudge:g} = {predicted:+.5f}, "
             f"{abs(predicted - now) / abs(now):.0%} off."
         )
     return Frame([picture, curve], text=_minus(said))
 
 
-# --- second figure: the network step by step ----------------------------------------------------------------------------
+# --- second figure: the network step by step --------------------------------------------------------------------------
 
 STEPS = (
     "start", "forward: h1", "forward: h2", "forward: o1", "forward: o2", "the error",
@@ -277,25 +277,26 @@ def _story(net, p):
 
     wide_path = [(2, 0, 0), (2, 1, 0), (1, 0, 0), (1, 0, 1), (2, 0), (2, 1), (1, 0)]
     return [
-        ([], f"Inputs {i1:g} and {i2:g}, targets {t1:g} and {t2:g}, eight weights on the edges, biases on the edges from "
-             "the units that always hold 1. Nothing is computed yet."),
-        (_into(1, 0), f"The weighted sum into h1 is net_h1 = {w1:.6g} × {i1:g} + {w2:.6g} × {i2:g} + {net.b1[0]:g} = {n(z_h1)}, "
-                      f"and the sigmoid makes out_h1 = {n(h1)} of it."),
+        ([], f"Inputs {i1:g} and {i2:g}, targets {t1:g} and {t2:g}, eight weights on the edges, biases on the edges "
+             "from the units that always hold 1. Nothing is computed yet."),
+        (_into(1, 0), f"The weighted sum into h1 is net_h1 = {w1:.6g} × {i1:g} + {w2:.6g} × {i2:g} + {net.b1[0]:g} = "
+                      f"{n(z_h1)}, and the sigmoid makes out_h1 = {n(h1)} of it."),
         (_into(1, 1), f"In the same way net_h2 = {n(z_h2)} and out_h2 = {n(h2)}."),
-        (_into(2, 0), f"The outputs take the hidden activations: net_o1 = {n(z_o1)}, out_o1 = {n(o1)}; the target is {t1:g}."),
+        (_into(2, 0), f"The outputs take the hidden activations: net_o1 = {n(z_o1)}, out_o1 = {n(o1)}; "
+                      f"the target is {t1:g}."),
         (_into(2, 1), f"And net_o2 = {n(z_o2)}, out_o2 = {n(o2)}; the target is {t2:g}."),
         ([(2, 0, 0), (2, 1, 0), (2, 0), (2, 1), (3, 0)],
          f"Half the squared differences are E_o1 = {n(e1)} and E_o2 = {n(e2)}; together E = {n(p['E'])}."),
-        ([(2, 0, 0), (2, 0)], f"Backward from E: ∂E/∂out_o1 = {o1:.6f} - {t1:g} = {n(da1)}, times the slope of the sigmoid, "
-                              f"out_o1 (1 - out_o1) = {n(s1)}, gives δ_o1 = {n(d1)}."),
+        ([(2, 0, 0), (2, 0)], f"Backward from E: ∂E/∂out_o1 = {o1:.6f} - {t1:g} = {n(da1)}, times the slope of the "
+                              f"sigmoid, out_o1 (1 - out_o1) = {n(s1)}, gives δ_o1 = {n(d1)}."),
         ([(2, 1, 0), (2, 1)], f"∂E/∂out_o2 = {n(da2)}, times the slope {n(s2)}, gives δ_o2 = {n(d2)}."),
         ([(2, 0, 0), (2, 0), (1, 0, 0), (1, 0)],
          f"One path leads from E to w5, through o1: ∂E/∂w5 = δ_o1 × out_h1 = {n(d1)} × {n(h1)} = {n(dw5)}."),
         ([(2, 0, 0), (2, 0), (1, 1, 0), (1, 1)], f"∂E/∂w6 = δ_o1 × out_h2 = {n(dw6)}."),
         ([(2, 1, 0), (2, 1), (1, 0, 1), (1, 1, 1), (1, 0), (1, 1)],
          f"Through o2: ∂E/∂w7 = δ_o2 × out_h1 = {n(dw7)} and ∂E/∂w8 = δ_o2 × out_h2 = {n(dw8)}."),
-        (wide_path, f"Two paths lead back to h1, and their shares add: δ_o1 w5 + δ_o2 w7 = {n(d1 * w5)} + ({n(d2 * w7)}) = "
-                    f"{n(dh1)} = ∂E/∂out_h1, with the old w5 and w7."),
+        (wide_path, f"Two paths lead back to h1, and their shares add: δ_o1 w5 + δ_o2 w7 = {n(d1 * w5)} + "
+                    f"({n(d2 * w7)}) = {n(dh1)} = ∂E/∂out_h1, with the old w5 and w7."),
         ([(1, 0)], f"Times the slope of the sigmoid at h1, {n(r1)}: δ_h1 = {n(g1)}."),
         ([(2, 0, 0), (2, 1, 0), (1, 1, 0), (1, 1, 1), (2, 0), (2, 1), (1, 1)],
          f"δ_o1 w6 + δ_o2 w8 = {n(dh2)} = ∂E/∂out_h2, times the slope {n(r2)}: δ_h2 = {n(g2)}."),
@@ -308,14 +309,15 @@ def _story(net, p):
          f"A bias has the input 1, so its gradient is δ. Shared by a layer they add up: ∂E/∂b1 = {n(g1 + g2)}, "
          f"∂E/∂b2 = {n(d1 + d2)}. The worked example leaves the biases as they are."),
         ([(1, i, k) for i in range(2) for k in range(2)],
-         f"With learning rate 0.5 w5 becomes {plus(w5, dw5)}, w6 becomes {n(w6 - 0.5 * dw6)}, w7 {n(w7 - 0.5 * dw7)} and w8 "
-         f"{n(w8 - 0.5 * dw8)}."),
+         f"With learning rate 0.5 w5 becomes {plus(w5, dw5)}, w6 becomes {n(w6 - 0.5 * dw6)}, "
+         f"w7 {n(w7 - 0.5 * dw7)} and w8 {n(w8 - 0.5 * dw8)}."),
         ([(0, i, k) for i in range(2) for k in range(2)],
-         f"w1 becomes {plus(w1, dw1)}, w2 becomes {n(w2 - 0.5 * dw2)}, w3 {n(w3 - 0.5 * dw3)} and w4 {n(w4 - 0.5 * dw4)}."),
+         f"w1 becomes {plus(w1, dw1)}, w2 becomes {n(w2 - 0.5 * dw2)}, w3 {n(w3 - 0.5 * dw3)} "
+         f"and w4 {n(w4 - 0.5 * dw4)}."),
     ]  # fmt: skip
 
 
-# --- third figure: the error of a difference ------------------------------------------------------------------------------
+# --- third figure: the error of a difference --------------------------------------------------------------------------
 
 
 def error_of_w5(w5, dtype=np.float64):
@@ -345,7 +347,7 @@ def relative_errors(kind, eps, dtype=np.float64):
     return np.abs(found - exact) / np.maximum(np.abs(found), np.abs(exact))
 
 
-EXPONENTS = tuple(-k / 2 for k in range(0, 29))  # eps = 1, 0.32, 0.1 ... 1e-14
+EXPONENTS = tuple(-k / 2 for k in range(29))  # eps = 1, 0.32, 0.1 ... 1e-14
 
 
 def difference_frame(kind, precision, exponent):
@@ -374,8 +376,8 @@ def difference_frame(kind, precision, exponent):
         marks=[(eps, now)], title=f"how wrong it is, in {precision}",
     )  # fmt: skip
     said = (
-        f"The {kind} difference with ε = {_power(exponent)} in {precision} gives {secant:.6g} for ∂E/∂w5 = {exact:.6g}: "
-        f"a relative error of about {_magnitude(now)}. {_reason(kind, precision, exponent)}"
+        f"The {kind} difference with ε = {_power(exponent)} in {precision} gives {secant:.6g} for ∂E/∂w5 = "
+        f"{exact:.6g}, a relative error of about {_magnitude(now)}. {_reason(kind, precision, exponent)}"
     )
     return Frame([picture, v], text=_minus(said))
 
@@ -389,7 +391,7 @@ def _magnitude(value):
 
 
 def best_exponent(kind, precision):
-    """The exponent of ten near which curve and rounding err equally: sqrt(u) for forward, cube root of u for central."""
+    """The exponent of ten where bend and rounding err equally: sqrt(u) for forward, cube root of u for central."""
     u = {"float64": 2.0**-53, "float32": 2.0**-24}[precision]
     return np.log10(u) * (1 / 2 if kind == "forward" else 1 / 3)
 
@@ -405,7 +407,7 @@ def _reason(kind, precision, exponent):
     return "Bend and rounding are about equally small: this is near the best step."
 
 
-# --- exercises ------------------------------------------------------------------------------------------------------------
+# --- exercises --------------------------------------------------------------------------------------------------------
 
 
 def output_delta(logits, labels):
@@ -472,8 +474,8 @@ register(
     Exercise(
         "06.hidden_delta", hidden_delta, _deltas,
         {
-            "this is dL/da: multiply by the slope of tanh at z to get through the activation": _hidden_delta_without_slope,
-            "the factor is the slope tanh'(z) = 1 - tanh(z)^2, not the activation tanh(z)": _hidden_delta_with_activation,
+            "this is dL/da: multiply by the slope of tanh at z to get through it": _hidden_delta_without_slope,
+            "the factor is the slope 1 - tanh(z)^2, not the activation tanh(z)": _hidden_delta_with_activation,
             "1 - a^2 is the slope in terms of the activation a = tanh(z), not of z": _hidden_delta_slope_of_z,
         },
     )
