@@ -40,7 +40,9 @@ class Sequential(Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}" + _mend_for(layer))
         if len(set(map(id, layers))) < len(layers):
             raise ValueError("Sequential takes each layer once: make a second one for a second place")
-        sizes = [(layer, layer.n_in, layer.n_out) for layer in layers if hasattr(layer, "n_out")]
+        sizes = [
+            (layer, layer.n_in, layer.n_out) for layer in layers if hasattr(layer, "n_in") and hasattr(layer, "n_out")
+        ]
         for (before, _, n_out), (after, n_in, _) in itertools.pairwise(sizes):
             between = layers[layers.index(before) + 1 : layers.index(after)]
             factor = 2 ** sum(type(layer).__name__ == "CReLU" for layer in between)

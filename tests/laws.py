@@ -41,6 +41,17 @@ LAYERS = {
     **{f"Activation({f!r})": (lambda f=f: l.Activation(f), (6,)) for f in a.ELEMENTWISE.values()},
 }
 
+# layer for sequences: what makes it, and the shape of a batch of 7 in which time comes first
+SEQUENCE_LAYERS = {
+    "RNN": (lambda: l.RNN(3, 4), (5, 7, 3)),
+    "RNN, last step": (lambda: l.RNN(3, 4, sequences=False), (5, 7, 3)),
+    "LSTM": (lambda: l.LSTM(3, 4), (5, 7, 3)),
+    "LSTM, last step": (lambda: l.LSTM(3, 4, sequences=False), (5, 7, 3)),
+    "GRU": (lambda: l.GRU(3, 4), (5, 7, 3)),
+    "GRU, last step": (lambda: l.GRU(3, 4, sequences=False), (5, 7, 3)),
+    "Sequential, stacked": (lambda: Sequential(l.LSTM(3, 4), l.GRU(4, 2, sequences=False)), (5, 7, 3)),
+}
+
 # activation: (its value at these points, where it has a kink or a jump)
 POINTS = (-2.0, -0.5, 0.0, 1.0, 3.0)
 ACTIVATIONS = {

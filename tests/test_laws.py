@@ -4,7 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from laws import ACTIVATIONS, GRADIENTS, GROUP_LOSSES, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, POINTS, SCHEDULES
+from laws import (
+    ACTIVATIONS,
+    GRADIENTS,
+    GROUP_LOSSES,
+    INITIALIZERS,
+    LAYERS,
+    LOSSES,
+    OPTIMIZERS,
+    POINTS,
+    SCHEDULES,
+    SEQUENCE_LAYERS,
+)
 
 import nnlib.layers
 from nnlib import activations, initializers, losses, optimizers
@@ -139,8 +150,8 @@ def test_a_saved_layer_comes_back_with_the_same_output(make, shape, tmp_path):
 
 
 def test_every_public_layer_and_activation_stands_in_the_registry():
-    tested = {type(make()).__name__ for make, _ in LAYERS.values()}
-    assert set(nnlib.layers.__all__) - {"Layer"} <= tested
+    tested = {type(make()).__name__ for make, _ in (*LAYERS.values(), *SEQUENCE_LAYERS.values())}
+    assert set(nnlib.layers.__all__) - {"Layer", "Embedding"} <= tested  # Embedding: see test_recurrent.py
     assert {f.name for f in ACTIVATIONS} == set(activations.ELEMENTWISE)
     public = {name for name, thing in vars(activations).items() if isinstance(thing, activations.Elementwise)}
     assert {name for name in public if not name.startswith("_")} <= set(activations.ELEMENTWISE)
@@ -149,6 +160,17 @@ def test_every_public_layer_and_activation_stands_in_the_registry():
     public = {name for name, thing in vars(losses).items() if getattr(thing, "__module__", "") == losses.__name__}
     tested = {name.split(",")[0] for name in (*LOSSES, *GROUP_LOSSES)}
     assert tested == {name for name in public if not name.startswith("_")} - {"one_hot"}
+
+
+@pytest.mark.parametrize(("make", "shape"), SEQUENCE_LAYERS.values(), ids=SEQUENCE_LAYERS)
+def test_backward_through_time_is_the_derivative_of_forward(make, shape):
+    rng = np.random.default_rng(18)
+    layer = make().initialize(rng, np.float64)
+    layer.theta += 0.3 * rng.normal(size=layer.theta.size)
+    x = rng.normal(size=shape)
+    target = rng.normal(size=layer.forward(x).shape)
+    report = check_gradients(layer, mean_squared_error, x, target, rng=rng)
+    assert report.passed, report
 
 
 # --- activations ------------------------------------------------------------------------------------------------------

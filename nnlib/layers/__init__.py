@@ -9,9 +9,13 @@ from nnlib.layers.maxout import CReLU, Maxout
 from nnlib.layers.noise import DropConnect, GaussianNoise
 from nnlib.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nnlib.layers.rectifiers import PReLU, RReLU
+from nnlib.layers.recurrent import GRU, LSTM, RNN, Embedding
 from nnlib.layers.shape import Flatten, Residual
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "AveragePool2D",
     "BatchNorm",
@@ -20,6 +24,7 @@ __all__ = [
     "Dense",
     "DropConnect",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "GlobalAveragePool2D",

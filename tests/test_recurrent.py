@@ -1,0 +1,204 @@
+"""Recurrent layers: their definitions step by step, time that stands still, and ways back that are cut."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from nnlib.gradcheck import numerical_gradient, relative_error
+from nnlib.layers import GRU, LSTM, RNN, Embedding
+from nnlib.network import Sequential
+
+KINDS = [RNN, LSTM, GRU]
+T, N, D, H = 6, 3, 2, 4
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def made(kind, seed=0, **settings):
+    layer = kind(D, H, **settings).initialize(np.random.default_rng(seed), np.float64)
+    layer.theta += 0.3 * np.random.default_rng(seed + 1).normal(size=layer.theta.size)
+    return layer
+
+
+def sequence(seed=2):
+    return np.random.default_rng(seed).normal(size=(T, N, D))
+
+
+def s(z):
+    return 1.0 / (1.0 + math.exp(-z))
+
+
+def unit_by_unit(layer, x):
+    """The textbook's formulas for one sequence, written with numbers instead of arrays."""
+    W_x, W_h, b = layer.W_x.value, layer.W_h.value, layer.b.value
+    h, c = [0.0] * H, [0.0] * H
+    for x_t in x:
+
+        def block(k, j, x_t=x_t, h=tuple(h)):
+            column = k * H + j
+            return (
+                sum(x_t[d] * W_x[d, column] for d in range(D)),
+                sum(h[i] * W_h[i, column] for i in range(H)),
+                b[column],
+            )
+
+        if isinstance(layer, RNN):
+            h = [math.tanh(sum(block(0, j))) for j in range(H)]
+        elif isinstance(layer, LSTM):
+            i, f, o = ([s(sum(block(k, j))) for j in range(H)] for k in (0, 1, 3))
+            g = [math.tanh(sum(block(2, j))) for j in range(H)]
+            c = [f[j] * c[j] + i[j] * g[j] for j in range(H)]
+            h = [o[j] * math.tanh(c[j]) for j in range(H)]
+        else:
+            r, u = ([s(sum(block(k, j))) for j in range(H)] for k in (0, 1))
+            n = []
+            for j in range(H):
+                from_x, from_h, bias = block(2, j)
+                n.append(math.tanh(from_x + bias + r[j] * (from_h + layer.b_n.value[j])))
+            h = [(1 - u[j]) * n[j] + u[j] * h[j] for j in range(H)]
+    return h
+
+
+@kinds
+def test_a_recurrent_layer_is_its_definition(kind):
+    layer, x = made(kind), sequence()
+    out = layer.forward(x)
+    assert out.shape == (T, N, H)
+    for n in range(N):
+        np.testing.assert_allclose(out[-1, n], unit_by_unit(layer, x[:, n]), rtol=1e-12)
+
+
+@kinds
+def test_a_sequence_cut_in_two_is_the_same_sequence_when_the_state_is_carried_over(kind):
+    layer, x = made(kind), sequence()
+    whole = layer.forward(x).copy()
+    first = layer.forward(x[:4]).copy()
+    second = layer.forward(x[4:], initial=layer.final)
+    np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-12)
+
+
+@kinds
+def test_the_gradient_of_the_initial_state(kind):
+    layer, x = made(kind), sequence()
+    rng = np.random.default_rng(3)
+    states = [rng.normal(size=(N, H)) for _ in range(layer.n_states)]
+    weights = rng.normal(size=(T, N, H))
+    layer.forward(x, initial=states)
+    layer.backward(weights)
+    for k, dstate in enumerate(layer.dinitial):
+
+        def loss(changed, k=k):
+            return float((weights * layer.forward(x, initial=[*states[:k], changed, *states[k + 1 :]])).sum())
+
+        assert relative_error(dstate, numerical_gradient(loss, states[k])) < 1e-7
+
+
+@kinds
+@pytest.mark.parametrize("sequences", [True, False])
+def test_padded_steps_change_nothing(kind, sequences):
+    layer, x = made(kind, sequences=sequences), sequence()
+    lengths = np.array([6, 2, 4])
+    out = layer.forward(x, lengths=lengths).copy()
+    rng = np.random.default_rng(4)
+    dout = rng.normal(size=out.shape)
+    dx = layer.backward(dout).copy()
+    gradient = layer.grad.copy()
+    total = np.zeros_like(gradient)
+    for n, length in enumerate(lengths):
+        alone = layer.forward(x[:length, n : n + 1])
+        last = alone[-1] if sequences else alone
+        if sequences:
+            np.testing.assert_allclose(out[:length, n], alone[:, 0], rtol=1e-12)
+            np.testing.assert_array_equal(out[length:, n], 0.0)
+        else:
+            np.testing.assert_allclose(out[n], last[0], rtol=1e-12)
+        dalone = layer.backward(dout[:length, n : n + 1] if sequences else dout[n : n + 1])
+        np.testing.assert_allclose(dx[:length, n], dalone[:, 0], rtol=1e-10, atol=1e-14)
+        np.testing.assert_array_equal(dx[length:, n], 0.0)
+        total += layer.grad
+    np.testing.assert_allclose(gradient, total, rtol=1e-10, atol=1e-13)
+
+
+@kinds
+def test_truncation_cuts_the_way_back_and_not_the_way_forward(kind):
+    whole, cut, x = made(kind), made(kind, truncate=2), sequence()
+    np.testing.assert_array_equal(cut.forward(x), whole.forward(x))
+    dout = np.zeros((T, N, H))
+    dout[-1] = 1.0
+    dx = cut.backward(dout)
+    np.testing.assert_array_equal(dx[:4], 0.0)
+    assert np.abs(dx[4:]).min() > 0.0
+    np.testing.assert_allclose(dx[4:], whole.backward(dout)[4:], rtol=1e-12)
+
+
+def test_an_open_forget_gate_carries_the_gradient_and_a_shut_one_does_not():
+    def share(bias):
+        layer = LSTM(1, 1, forget_bias=bias).initialize(np.random.default_rng(0), np.float64)
+        layer.W_x.value[...] = layer.W_h.value[...] = 0.0
+        layer.b.value[3] = 100.0  # what the cell holds is shown
+        layer.forward(np.zeros((50, 1, 1)), initial=(np.zeros((1, 1)), np.full((1, 1), 1e-9)))
+        dout = np.zeros((50, 1, 1))
+        dout[-1] = 1.0
+        layer.backward(dout)
+        return layer.dinitial[1].item()
+
+    for bias in (-1.0, 0.0, 3.0):
+        assert share(bias) == pytest.approx(s(bias) ** 50, rel=1e-6)
+
+
+def test_parameters_and_first_values():
+    layer = LSTM(D, H).initialize(np.random.default_rng(5))
+    np.testing.assert_array_equal(layer.b.value, np.repeat([0.0, 1.0, 0.0, 0.0], H).astype(np.float32))
+    assert layer.W_x.shape == (D, 4 * H)
+    assert layer.theta.size == 4 * (D * H + H * H + H)
+    assert GRU(D, H).initialize(np.random.default_rng(5)).theta.size == 3 * (D * H + H * H + H) + H
+
+
+def test_stacked_layers_are_saved_and_loaded(tmp_path):
+    network = Sequential(Embedding(9, D), LSTM(D, H), GRU(H, 3), RNN(3, 2, False), rng=np.random.default_rng(6))
+    tokens = np.random.default_rng(7).integers(0, 9, (T, N))
+    network.save(tmp_path / "network.npz")
+    np.testing.assert_array_equal(Sequential.load(tmp_path / "network.npz").forward(tokens), network.forward(tokens))
+
+
+def test_an_embedding_adds_up_the_gradients_of_a_number_that_occurs_twice():
+    layer = Embedding(5, 2).initialize(np.random.default_rng(8), np.float64)
+    tokens = np.array([[1, 3], [1, 4]])
+    np.testing.assert_array_equal(layer.forward(tokens)[1, 0], layer.W.value[1])
+    dout = np.arange(8.0).reshape(2, 2, 2)
+    layer.grad[...] = np.nan
+    np.testing.assert_array_equal(layer.backward(dout), np.zeros((2, 2)))
+    assert layer.backward(dout, input_gradient=False) is None
+    np.testing.assert_array_equal(layer.W.grad, [[0, 0], [4, 6], [0, 0], [2, 3], [6, 7]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: RNN(0, 3), ValueError, "positive sizes"),
+        (lambda: LSTM(2, 3, truncate=0), ValueError, "positive sizes"),
+        (lambda: made(RNN).forward(np.ones((T, D))), ValueError, "time first"),
+        (lambda: made(RNN).forward(np.ones((T, N, D + 1))), ValueError, r"\(T, N, 2\)"),
+        (lambda: made(LSTM).forward(sequence(), initial=(np.ones((N, H)),)), ValueError, "starts from 2"),
+        (lambda: made(GRU).forward(sequence(), lengths=[1, 2]), ValueError, "3 whole numbers from 1 to 6"),
+        (lambda: made(GRU).forward(sequence(), lengths=[0, 2, 3]), ValueError, "3 whole numbers from 1 to 6"),
+        (lambda: made(GRU).forward(sequence(), lengths=[1, 2, 7]), ValueError, "3 whole numbers from 1 to 6"),
+        (lambda: Embedding(0, 3), ValueError, "positive sizes"),
+        (lambda: Embedding(5, 2).forward([1]), RuntimeError, "initialize"),
+        (lambda: Embedding(5, 2).initialize(np.random.default_rng(0)).forward([5]), ValueError, "from 0 to 4"),
+        (lambda: Embedding(5, 2).initialize(np.random.default_rng(0)).forward([-1]), ValueError, "from 0 to 4"),
+        (lambda: Embedding(5, 2).initialize(np.random.default_rng(0)).forward([0.5]), ValueError, "whole numbers"),
+        (lambda: Embedding(5, 2).initialize(np.random.default_rng(0)).forward(["a"]), TypeError, "whole numbers"),
+    ],
+)
+def test_a_wrong_call_says_what_was_wanted(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_every_kind_keeps_float32():
+    for kind, sequences in itertools.product(KINDS, (True, False)):
+        layer = kind(D, H, sequences=sequences).initialize(np.random.default_rng(9))
+        out = layer.forward(sequence())
+        assert out.dtype == layer.backward(np.ones_like(out)).dtype == np.float32
