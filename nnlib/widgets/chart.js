@@ -100,7 +100,7 @@ function legendRow(entries, x, y, width) {
     const c = color(e.color);
     if (e.shape === "line" || e.shape === "dash")
       out += `<path d="M${r1(at)} ${y - 4}h16" class="nn-line" stroke="${c}" ${e.shape === "dash" ? 'stroke-dasharray="5 4"' : ""}/>`;
-    else if (e.shape === "box") out += `<rect x="${r1(at + 2)}" y="${y - 10}" width="12" height="12" rx="2" fill="${c}"/>`;
+    else if (e.shape === "box") out += `<rect x="${r1(at + 2)}" y="${y - 10}" width="12" height="12" rx="2" fill="${c}" ${e.pale ? 'fill-opacity="0.35"' : ""}/>`;
     else out += symbol(e.shape, at + 8, y - 4, 4, c);
     out += text(at + 22, y, e.label, "nn-key");
     at += w;
@@ -108,10 +108,22 @@ function legendRow(entries, x, y, width) {
   return { svg: out, rows: entries.length ? rows : 0 };
 }
 
+// A text in as many lines as its width asks for.
+function wrap(t, width, size, weight) {
+  const lines = [];
+  for (const word of t.split(" ")) {
+    const longer = lines.length ? lines.at(-1) + " " + word : word;
+    if (lines.length && textWidth(longer, size, weight) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 // Lays out one plot and hands back where its data area is.
 function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, grid = true, bar }) {
   let top = 0, svg = "";
-  if (p.title) (svg += text(0, 14, p.title, "nn-heading")), (top += 24);
+  if (p.title) for (const line of wrap(p.title, box.w, 13.5, 600)) (svg += text(0, top + 14, line, "nn-heading")), (top += 18);
+  if (top) top += 6;
   const key = legendRow(entries, 0, top + 13, box.w);
   if (key.rows) (svg += key.svg), (top += 18 * key.rows + 6);
   let yTicks = y ? (yLog ? logTicks : linearTicks)(...y, box.h > 240 ? 5 : 4) : [];
@@ -119,11 +131,13 @@ function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, gri
   if (p.y_label || bar) {
     if (bar) svg += bar.draw(box.w - right, top + 12);
     if (bar && bar.width + textWidth(p.y_label, 12.5) + 24 > box.w - right) top += 20;
-    if (p.y_label) svg += text(0, top + 12, p.y_label, "nn-label");
-    top += 25;
+    const lines = p.y_label ? wrap(p.y_label, box.w, 12.5) : [];
+    lines.forEach((line, k) => (svg += text(0, top + 12 + 15 * k, line, "nn-label")));
+    top += 25 + 15 * Math.max(0, lines.length - 1);
   }
   if (!top) top = 8;
-  const bottom = 22 + (p.x_label ? 18 : 0) + (names?.extra ?? 0);
+  const below = p.x_label ? wrap(p.x_label, box.w - 12, 12.5) : [];
+  const bottom = 22 + (below.length ? 3 + 15 * below.length : 0) + (names?.extra ?? 0);
   const area = { l: left, t: top, r: box.w - right, b: box.h - bottom };
   const X = x && scale(x, area.l, area.r, xLog), Y = y && scale(y, area.b, area.t, yLog);
   if (grid) {
@@ -137,7 +151,10 @@ function ground(p, box, { x, y, xLog, yLog, entries = [], names, right = 10, gri
       svg += `<path d="M${r1(at)} ${r1(area.b)}v4" class="nn-axis"/>` + text(Math.min(at, box.w - half), area.b + 17, t, "nn-tick", 'text-anchor="middle"');
     }
   }
-  if (p.x_label) svg += text((area.l + area.r) / 2, box.h - 4, p.x_label, "nn-label", 'text-anchor="middle"');
+  below.forEach((line, k) => {
+    const half = textWidth(line, 12.5) / 2, at = Math.max(half, Math.min(box.w - half, (area.l + area.r) / 2));
+    svg += text(at, box.h - 4 - 15 * (below.length - 1 - k), line, "nn-label", 'text-anchor="middle"');
+  });
   return { svg, area, X, Y };
 }
 
@@ -151,9 +168,17 @@ const clipped = (area, inner, pad = 0) => {
 
 const seriesXY = (p, i) => {
   const s = p.series[i];
-  if (s.shape.length === 2) return { n: s.shape[0], x: (k) => s.data[2 * k], y: (k) => s.data[2 * k + 1], path: true };
-  return { n: s.shape[0], x: p.x ? (k) => p.x.data[k] : (k) => k, y: (k) => s.data[k], path: false };
+  if (s.shape.length === 2) return { n: s.shape[0], x: (k) => s.data[2 * k], y: (k) => s.data[2 * k + 1], pair: true };
+  return { n: s.shape[0], x: p.x ? (k) => p.x.data[k] : (k) => k, y: (k) => s.data[k], pair: false };
 };
+
+// A walk has a beginning and an end; two points are a straight line, and over a plot's own axes x that only grows is a curve.
+function walks(s, onField) {
+  if (!s.pair || s.n === 2) return false;
+  if (onField) return true;
+  for (let k = 1; k < s.n; k++) if (!(s.x(k) > s.x(k - 1))) return true;
+  return s.n === 1;
+}
 
 function trace(xs, n, X, Y, steps) {
   let d = "", pen = "M", before;
@@ -167,7 +192,7 @@ function trace(xs, n, X, Y, steps) {
   return d;
 }
 
-function drawLines(p, X, Y, area) {
+function drawLines(p, X, Y, area, onField = false) {
   let out = "";
   p.series.forEach((_, i) => {
     const s = seriesXY(p, i), c = color(p.colors[i]), band = p.bands[i];
@@ -179,9 +204,11 @@ function drawLines(p, X, Y, area) {
   p.series.forEach((_, i) => {
     const s = seriesXY(p, i), c = color(p.colors[i]);
     const d = trace(s, s.n, X, Y, p.steps);
-    if (s.path) out += `<path d="${d}" class="nn-halo"/>`;
-    out += `<path d="${d}" class="nn-line${s.path ? " nn-path" : ""}" stroke="${c}" ${p.dashes[i] ? 'stroke-dasharray="6 4"' : ""}/>`;
-    if (s.path && s.n > 1) {
+    const walk = walks(s, onField);
+    if (onField || walk) out += `<path d="${d}" class="nn-halo"/>`;
+    out += `<path d="${d}" class="nn-line${walk ? " nn-path" : ""}" stroke="${c}" ${p.dashes[i] ? 'stroke-dasharray="6 4"' : ""}/>`;
+    if (walk && s.n === 1) out += symbol(0, X(s.x(0)), Y(s.y(0)), 4.5, c);
+    else if (walk) {
       for (let k = 1; s.n <= 80 && k < s.n - 1; k++) {
         const x = X(s.x(k)), y = Y(s.y(k));
         if (x === x && y === y) out += `<circle cx="${r1(x)}" cy="${r1(y)}" r="2" fill="${c}"/>`;
@@ -258,7 +285,7 @@ const PANELS = {
 
   field(p, box, el) {
     const entries = p.overlay.flatMap(keys);
-    if (p.classes) p.labels.forEach((label, i) => entries.unshift({ label, color: `class${p.labels.length - 1 - i}`, shape: "box" }));
+    if (p.classes) entries.unshift(...p.labels.map((label, i) => ({ label, color: `class${i}`, shape: "box", pale: true })));
     const ramp = colors(el, p);
     const [low, high] = p.v_range.map(short), bar = p.classes || p.numbers ? null : {
       width: 76 + textWidth(low) + textWidth(high) + textWidth(p.v_label, 12.5), draw: (right, y) => {
@@ -285,7 +312,7 @@ const PANELS = {
           const v = p.values.data[i * w + j];
           inner += text(X(p.x[0] + j * dx), Y(p.y[0] + i * dy) + 4, short(v), "nn-cell", 'text-anchor="middle"');
         }
-    for (const o of p.overlay) inner += o.kind === "lines" ? drawLines(o, X, Y, area) : drawPoints(o, X, Y);
+    for (const o of p.overlay) inner += o.kind === "lines" ? drawLines(o, X, Y, area, true) : drawPoints(o, X, Y);
     return g.svg + clipped(area, inner) + `<rect x="${r1(area.l)}" y="${r1(area.t)}" width="${r1(area.r - area.l)}" height="${r1(area.b - area.t)}" class="nn-frame"/>`;
   },
 
@@ -333,7 +360,8 @@ const PANELS = {
   network(p, box) {
     const layers = p.sizes.length, most = Math.max(...p.sizes);
     let out = "", top = 0;
-    if (p.title) (out += text(0, 14, p.title, "nn-heading")), (top += 26);
+    if (p.title) for (const line of wrap(p.title, box.w, 13.5, 600)) (out += text(0, top + 14, line, "nn-heading")), (top += 18);
+    if (top) top += 8;
     if (p.layer_names.length) top += 20;
     const named = p.names.length > 0;
     const R = Math.max(9, Math.min(24, (box.h - top) / most / 3.2, box.w / layers / 4.2));
@@ -362,8 +390,8 @@ const PANELS = {
           const line = `<path d="${d}" fill="none" stroke="${c}" stroke-width="${r1(size)}" class="${any && !on ? "nn-dim" : ""}"/>`;
           if (on) over += `<path d="${d}" class="nn-lit" stroke-width="${r1(size + 4)}" />${line}<path d="${d}" class="nn-lit-head" marker-${p.backward ? "start" : "end"}="url(#${arrow})"/>`;
           else edges += line;
-          const t = p.edge_text[l]?.[i]?.[j];
-          if (t) {
+          const t = p.edge_text[l]?.[i]?.[j], crowded = x1 - x0 - 2 * R < 84 && p.sizes[l] * p.sizes[l + 1] > 2;
+          if (t && (on || !any || !crowded)) {
             const f = p.sizes[l] > 1 && p.sizes[l + 1] > 1 ? ((i + j) % 2 ? 0.3 : 0.66) : 0.5;
             const tx = x0 + (x1 - x0) * f, ty = y0 + (y1 - y0) * f, wide = textWidth(t, 11.5) + 8;
             labels += `<rect x="${r1(tx - wide / 2)}" y="${r1(ty - 8)}" width="${r1(wide)}" height="16" rx="3" class="nn-edge-ground"/>` +
@@ -538,9 +566,20 @@ function render({ model, el }) {
   const soon = () => (due ||= requestAnimationFrame(() => ((due = 0), draw())));
   controls.forEach((_, k) => model.on("change:setting_" + k, soon));
 
+  // Room for the longest sentence, so that the page below stands still.
+  const longest = texts.reduce((a, b) => (b.length > a.length ? b : a), "");
+  function reserve() {
+    const twin = sentence.cloneNode();
+    twin.removeAttribute("id"), twin.removeAttribute("aria-live");
+    twin.style.cssText = "position: absolute; visibility: hidden; min-height: 0; left: 0; right: 0; margin: 0";
+    twin.textContent = longest;
+    el.append(twin);
+    sentence.style.minHeight = twin.offsetHeight + "px";
+    twin.remove();
+  }
   const sizes = new ResizeObserver(() => {
     const now = Math.floor(el.clientWidth);
-    if (now && now !== width) (width = now), draw();
+    if (now && now !== width) (width = now), draw(), reserve();
   });
   sizes.observe(el);
 

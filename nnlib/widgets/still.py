@@ -85,12 +85,18 @@ def _legend(ax, labels):
         ax.legend(fontsize=8, frameon=False, labelcolor=INK)
 
 
+def _walks(series, on_field):
+    """A walk has a beginning and an end; two points are a line, and over a plot's own axes x that grows is a curve."""
+    grows = len(series) > 1 and np.all(np.diff(series[:, 0]) > 0) if series.ndim == 2 else True
+    return series.ndim == 2 and len(series) != 2 and (on_field or not grows)
+
+
 def _lines(ax, panel, on_field=False):
     for i, one in enumerate(panel.series):
         x, y, color = panel.over(i), panel.values(i), COLORS[panel.colors[i]]
         style = {"color": color, "linestyle": "--" if panel.dashes and panel.dashes[i] else "-"}
         label = panel.labels[i] if panel.labels else None
-        if one.ndim == 2:
+        if _walks(one, on_field):
             ax.plot(x, y, linewidth=1.3, marker=".", markersize=3 if len(x) <= 80 else 0, label=label, **style)
             ax.plot(x[:1], y[:1], "o", markerfacecolor="white", markeredgecolor=color, markersize=6)
             ax.plot(x[-1:], y[-1:], "o", color=color, markersize=6)
