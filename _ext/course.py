@@ -87,71 +87,75 @@ def course_map(app):
             f":::{{grid-item-card}} {row['chapter']}. {row['title']}",
             f":link: /{row['document']}",
             ":link-type: doc",
+            ":shadow: none",
             "",
             row["summary"],
             ":::",
         ]
     lines += ["::::", ""]
     if planned:
-        lines += ["Planned, in this order around them:", ""]
-        lines += [f"- {row['chapter']}. {row['title']}" for row in planned]
+        names = [f"{row['chapter']}\u00a0{row['title']}" for row in planned]
+        lines += ["Planned around them: " + " · ".join(names) + ".", ""]
     return lines
 
 
-def by_chapter(app, table):
-    """[(chapter row, [rows of the table])] in the order of the course, chapters without rows left out."""
-    groups = []
+def grouped(app, table, entries):
+    """The rows of a table under the chapters that treat them: first those that are written, then those to come.
+
+    `entries` turns the rows of one chapter into lines.
+    """
+    lines, planned = [], []
     for chapter in course_rows(app):
         mine = [row for row in table if row["section"].split(".")[0] == chapter["chapter"]]
-        if mine:
-            groups.append((chapter, mine))
-    return groups
-
-
-def chapter_heading(app, chapter):
-    written = chapter["document"] in app.env.found_docs
-    return f"## {chapter['chapter']}. {chapter['title']}" + ("" if written else " (not written yet)")
+        title = f"{chapter['chapter']}. {chapter['title']}"
+        if mine and chapter["document"] in app.env.found_docs:
+            lines += [f"## {title}", "", *entries(mine)]
+        elif mine:
+            planned += [f"### {title}", "", *entries(mine)]
+    if planned:
+        lines += ["## In chapters to come", "", *planned]
+    return lines
 
 
 def questions(app):
     """Every question and every tested claim, with the section that answers it."""
     syllabus = [row for row in rows(app, "tests/syllabus.csv") if row["kind"] in ("question", "claim")]
-    covered = {
-        name: number for number, (_, _, ids) in contents.covered(pathlib.Path(app.srcdir)).items() for name in ids
-    }
-    lines = []
-    for chapter, mine in by_chapter(app, syllabus):
-        lines += [chapter_heading(app, chapter), ""]
+
+    def entries(mine):
+        lines = []
         for kind, word in (("question", "Asked"), ("claim", "Put to the test")):
             some = [row for row in mine if row["kind"] == kind]
             if some:
-                lines += [f"**{word}**", ""]
+                lines += [f"{word}", ""]
             for row in some:
-                section = covered.get(row["id"], row["section"])
-                lines.append(f"- {{section}}`{section}`: {row['topic']} ({row['id']})")
+                topic = row["topic"].replace(" - ", ", ")
+                lines.append(f"- {topic} {{section}}`{row['section']}`")
             lines.append("")
-    return lines
+        return lines
+
+    return grouped(app, syllabus, entries)
 
 
 def errata(app):
-    """Every correction, grouped by the chapter that treats it."""
-    table = rows(app, "reference/errata.csv")
-    lines = []
-    for chapter, mine in by_chapter(app, table):
-        lines += [chapter_heading(app, chapter), ""]
-        for row in mine:
-            source = f" Source: {row['source']}." if row["source"] else ""
+    """Every correction, under the chapter that treats it."""
+
+    def entries(mine):
+        lines = []
+        for row in sorted(mine, key=lambda row: [int(part) for part in (*row["section"].split("."), row["id"][1:])]):
+            source = f" {row['source']}." if row["source"] else ""
             lines += [
-                f"({row['id']})=",
-                f"{row['id']} ({row['kind']})",
-                f": The notes: {row['notes']}",
+                f"({row['id'].lower()})=",
+                f"{row['id']}, {row['kind']}",
+                f": *The notes:* {row['notes']}",
                 "",
-                f"  Right: {row['correction']}",
+                f"  **Right:** {row['correction']}",
                 "",
                 f"  <small>{row['place']}.{source} Section {{section}}`{row['section']}`.</small>",
                 "",
             ]
-    return lines
+        return lines
+
+    return grouped(app, rows(app, "reference/errata.csv"), entries)
 
 
 def repository_links(app):

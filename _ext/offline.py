@@ -15,7 +15,12 @@ MENDS = [
         lambda m: m[0].replace("<div", '<div role="complementary" aria-label="Contents of the book"', 1),
     ),
     (re.compile(r' title="Search" aria-label="Search" data-bs'), ' aria-label="Search" data-bs'),
+    # A page from the disk may not preload fonts; they load when they are used.
+    (re.compile(r'<link rel="preload" as="font"[^>]*>\s*'), ""),
+    # The name of a summary is what it shows; in the sidebar it shows an arrow alone.
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
+    (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Pages below">'),
+    (re.compile(r' role="doc-biblioentry"'), ""),
 ]
 
 
@@ -41,7 +46,7 @@ def mend_pages(app, exception):
         return
     for page in pathlib.Path(app.outdir).rglob("*.html"):
         before = after = page.read_text("utf8")
-        if 'aria-label="Contents of the book"' not in after:
+        if 'aria-label="Contents of the book"' not in after:  # a page of an earlier build is mended already
             for pattern, replacement in MENDS:
                 after = pattern.sub(replacement, after)
         if after != before:
@@ -52,7 +57,9 @@ def drop_thebe(app, pagename, templatename, context, doctree):
     """Thebe starts code on a foreign server and is loaded from one."""
 
     def foreign(script):
-        text = str(getattr(script, "filename", script) or "") + str((getattr(script, "attributes", {})).get("body") or "")
+        text = str(getattr(script, "filename", script) or "") + str(
+            (getattr(script, "attributes", {})).get("body") or ""
+        )
         return "thebe" in text.lower()
 
     context["script_files"] = [script for script in context.get("script_files", []) if not foreign(script)]

@@ -10,7 +10,6 @@ import argparse
 import concurrent.futures
 import hashlib
 import os
-import pathlib
 import shutil
 import subprocess
 import sys

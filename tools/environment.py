@@ -46,7 +46,7 @@ def check_venv_module():
         import venv  # noqa: F401
     except ImportError:
         raise Missing(
-            "this Python lacks the module venv: on Debian and Ubuntu, `apt-get install python3-venv`, then run make again"
+            "this Python lacks the module venv: on Debian and Ubuntu, `apt-get install python3-venv`; then make again"
         ) from None
 
 

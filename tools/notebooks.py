@@ -22,7 +22,18 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
 IMAGE = re.compile(r"image/")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-EDITORS = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "jupyter", "vscode", "pycharm", "id", "editable")
+EDITORS = (
+    "execution",
+    "ExecuteTime",
+    "collapsed",
+    "scrolled",
+    "trusted",
+    "jupyter",
+    "vscode",
+    "pycharm",
+    "id",
+    "editable",
+)
 
 
 def merged_streams(outputs):

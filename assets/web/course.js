@@ -1,5 +1,9 @@
 // What scrolls sideways can be reached with the keyboard, and says what it is.
 (() => {
+  // A page from the disk may not read other pages: search shows titles there, without excerpts.
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined")
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
   const KINDS = [
     ["div.highlight pre", "Code, scrolls sideways"],
     ["div.output pre, div.cell_output pre", "Output, scrolls sideways"],

@@ -3,48 +3,10 @@
 import functools
 import http.server
 import os
-import pathlib
-import shutil
 import threading
-import urllib.parse
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-HTML = ROOT / "_build" / "html"
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
-FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NO_CHROMIUM = (
-    "no Chromium found: install one with `apt-get install chromium` (Debian, Ubuntu), `brew install --cask chromium` "
-    "(macOS) or `.venv/bin/python -m playwright install chromium` (anywhere), or name one with CHROMIUM=/path/to/it"
-)
-NO_SITE = f"the site is not built ({HTML} is missing): run `make book` first"
-
-
-def find_chromium(playwright=None):
-    """The browser that CHROMIUM names, one on the path, or playwright's own; None where there is none."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        return named if pathlib.Path(named).exists() else None
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if found := shutil.which(name):
-            return found
-    own = playwright and pathlib.Path(playwright.chromium.executable_path)
-    return str(own) if own and own.exists() else None
-
-
-def pages():
-    """Every page of the site by its path, `index.html` first."""
-    found = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts)
-    return sorted(found, key=lambda name: (name != "index.html", name))
+from built_site import DESK, FLAGS, HTML, NO_CHROMIUM, NO_SITE, find_chromium, pages
 
 
 def pytest_sessionstart(session):
@@ -55,12 +17,9 @@ def pytest_sessionstart(session):
 
 
 def pytest_generate_tests(metafunc):
-    """A test with the argument `page_name` runs on every page, one with `reading_page` on every page of _toc.yml."""
+    """A test with the argument `page_name` runs on every page of the site."""
     if "page_name" in metafunc.fixturenames:
         metafunc.parametrize("page_name", pages())
-    if "reading_page" in metafunc.fixturenames:
-        skip = ("_modules/", "genindex", "py-modindex", "search.html")
-        metafunc.parametrize("reading_page", [name for name in pages() if not name.startswith(skip)])
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +118,7 @@ def visit(browser, site_url, file_url):
     def make(theme="light", **options):
         made = Visit(browser, (site_url, file_url), color_scheme=theme, **options)
         made.context.add_init_script(
-            f"try {{ localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}') }} catch (e) {{}}"
+            f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
         )
         opened.append(made)
         return made
@@ -169,7 +128,3 @@ def visit(browser, site_url, file_url):
     for made in opened:
         made.close()
     assert not complaints, "\n".join(complaints)
-
-
-def page_url(root, name):
-    return f"{root}/{urllib.parse.quote(name)}"
