@@ -364,13 +364,16 @@ const PANELS = {
     if (top) top += 8;
     if (p.layer_names.length) top += 20;
     const named = p.names.length > 0;
-    const R = Math.max(9, Math.min(24, (box.h - top) / most / 3.2, box.w / layers / 4.2));
-    const x = (l) => (layers === 1 ? box.w / 2 : R + 16 + (l * (box.w - 2 * R - 32)) / (layers - 1));
-    const room = (box.h - top) / most;
-    const y = (l, i) => top + (box.h - top) / 2 + (i - (p.sizes[l] - 1) / 2) * room + (named ? 7 : 0);
+    const down = descends(p, box.whole); // layers from top to bottom where there is no room beside each other
+    const R = down ? 22 : Math.max(9, Math.min(24, (box.h - top) / most / 3.2, box.w / layers / 4.2));
+    const room = (down ? box.w - 8 : box.h - top) / most;
+    const across = (l, i) => (i - (p.sizes[l] - 1) / 2) * room;
+    const along = (l, from, to) => from + (l * (to - from)) / (layers - 1);
+    const x = (l, i) => (down ? box.w / 2 + across(l, i) : along(l, R + 16, box.w - R - 16));
+    const y = (l, i) => (down ? along(l, top + R + 18, box.h - R - 20) : top + (box.h - top) / 2 + across(l, i) + (named ? 7 : 0));
     p.layer_names.forEach((t, l) => {
-      const half = textWidth(t, 12.5) / 2, at = Math.max(half, Math.min(box.w - half, x(l)));
-      out += text(at, top - 4, t, "nn-label", 'text-anchor="middle"');
+      const half = textWidth(t, 12.5) / 2, at = Math.max(half, Math.min(box.w - half, x(l, 0)));
+      out += down ? text(0, y(l) - R - 8, t, "nn-label") : text(at, top - 4, t, "nn-label", 'text-anchor="middle"');
     });
     const lit = new Set(p.highlight.map(String)), any = lit.size > 0;
     const arrow = "nn-arrow-" + ++serial;
@@ -384,15 +387,16 @@ const PANELS = {
           const on = lit.has(String([l, i, j]));
           const size = w === undefined ? 1.4 : 0.8 + 4 * Math.min(1, Math.abs(w) / p.w_range[1]);
           const c = w === undefined || w === 0 ? "var(--nn-muted)" : color(w > 0 ? "positive" : "negative");
-          const [x0, y0, x1, y1] = [x(l), y(l, i), x(l + 1), y(l + 1, j)];
+          const [x0, y0, x1, y1] = [x(l, i), y(l, i), x(l + 1, j), y(l + 1, j)];
           const len = Math.hypot(x1 - x0, y1 - y0), ux = (x1 - x0) / len, uy = (y1 - y0) / len;
           const d = `M${r1(x0 + ux * (R + 1))} ${r1(y0 + uy * (R + 1))}L${r1(x1 - ux * (R + 3))} ${r1(y1 - uy * (R + 3))}`;
           const line = `<path d="${d}" fill="none" stroke="${c}" stroke-width="${r1(size)}" class="${any && !on ? "nn-dim" : ""}"/>`;
           if (on) over += `<path d="${d}" class="nn-lit" stroke-width="${r1(size + 4)}" />${line}<path d="${d}" class="nn-lit-head" marker-${p.backward ? "start" : "end"}="url(#${arrow})"/>`;
           else edges += line;
-          const t = p.edge_text[l]?.[i]?.[j], crowded = x1 - x0 - 2 * R < 84 && p.sizes[l] * p.sizes[l + 1] > 2;
+          const t = p.edge_text[l]?.[i]?.[j], crowded = !down && x1 - x0 - 2 * R < 84 && p.sizes[l] * p.sizes[l + 1] > 2;
           if (t && (on || !any || !crowded)) {
-            const f = p.sizes[l] > 1 && p.sizes[l + 1] > 1 ? ((i + j) % 2 ? 0.3 : 0.66) : 0.5;
+            const both = p.sizes[l] > 1 && p.sizes[l + 1] > 1;
+            const f = !both ? 0.5 : down ? [0.26, 0.5, 0.74][(i + 2 * j) % 3] : (i + j) % 2 ? 0.3 : 0.66;
             const tx = x0 + (x1 - x0) * f, ty = y0 + (y1 - y0) * f, wide = textWidth(t, 11.5) + 8;
             labels += `<rect x="${r1(tx - wide / 2)}" y="${r1(ty - 8)}" width="${r1(wide)}" height="16" rx="3" class="nn-edge-ground"/>` +
               text(tx, ty + 4, t, "nn-edge-text" + (any && !on ? " nn-soft" : ""), 'text-anchor="middle"');
@@ -401,7 +405,7 @@ const PANELS = {
     out += edges + over + labels;
     for (let l = 0; l < layers; l++)
       for (let i = 0; i < p.sizes[l]; i++) {
-        const v = p.values?.[l]?.data[i], on = lit.has(String([l, i])), cx = r1(x(l)), cy = r1(y(l, i));
+        const v = p.values?.[l]?.data[i], on = lit.has(String([l, i])), cx = r1(x(l, i)), cy = r1(y(l, i));
         const has = v !== undefined && !Number.isNaN(v);
         const tint = has ? Math.min(1, Math.abs(v) / p.v_range[1]) : 0;
         out += `<circle cx="${cx}" cy="${cy}" r="${r1(R)}" class="nn-node-ground"/><circle cx="${cx}" cy="${cy}" r="${r1(R)}" class="nn-node${on ? " nn-node-lit" : ""}" style="fill:${color(v < 0 ? "negative" : "positive")};fill-opacity:${(0.06 + 0.4 * tint).toFixed(2)}"/>`;
@@ -410,7 +414,7 @@ const PANELS = {
         const small = textWidth(inside, 12) > 2 * R - 4;
         if (inside) out += small ? text(cx, cy + R + 14, inside, "nn-node-text nn-below", 'text-anchor="middle"') : text(cx, cy + 4, inside, "nn-node-text", 'text-anchor="middle"');
         const name = p.names[l]?.[i];
-        if (name) out += inside && !small ? text(cx, cy - R - 5, name, "nn-name", 'text-anchor="middle"') : text(cx, cy + 4, name, "nn-node-text", 'text-anchor="middle"');
+        if (name) out += (inside && !small) || textWidth(name, 12, 600) > 2 * R - 4 ? text(cx, cy - R - 5, name, "nn-name", 'text-anchor="middle"') : text(cx, cy + 4, name, "nn-node-text", 'text-anchor="middle"');
       }
     return out;
   },
@@ -509,6 +513,8 @@ function reader(model) {
   return (index) => frames[index].map(([spec, ...numbers]) => fill(specs[spec], numbers));
 }
 
+const descends = (p, width) => width < 430 && p.sizes.length > 2 && Math.max(...p.sizes) <= 4 && p.edge_text.some(Boolean);
+
 // How many panels stand side by side, and how wide and high each is.
 function layout(panels, width) {
   const n = panels.length, weight = (p) => (p.kind === "network" && n > 1 ? 1.5 : 1);
@@ -526,9 +532,9 @@ function layout(panels, width) {
     let x = 0, high = 0;
     for (const p of row) {
       const w = (free * weight(p)) / sum;
-      const tall = p.kind === "network" ? Math.max(230, Math.max(...p.sizes) * 74 + 30) : p.kind === "field" ? w * 0.92 + 30 : w * 0.72;
-      high = Math.max(high, Math.min(p.kind === "network" ? 460 : 360, Math.max(220, tall)));
-      out.push({ x, y, w });
+      const tall = p.kind === "network" && descends(p, width) ? 40 + 130 * p.sizes.length : p.kind === "network" ? Math.min(460, Math.min(460, Math.max(230, Math.max(...p.sizes) * 74 + 30))) : p.kind === "field" ? w * 0.92 + 30 : w * 0.72;
+      high = Math.max(high, Math.min(p.kind === "network" ? 600 : 360, Math.max(220, tall)));
+      out.push({ x, y, w, whole: width });
       x += w + GAP;
     }
     out.slice(-row.length).forEach((b) => (b.h = high));
