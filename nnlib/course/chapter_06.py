@@ -149,7 +149,7 @@ def nudge_frame(unit, nudge):
     picture = Network(
         sizes=(2, 2, 2), weights=(net.W1, net.W2),
         values=(np.zeros(2), p["dz1"][0], p["dz2"][0]),
-        node_text=(("0.05", "0.10"), [f"{d:.4f}" for d in p["dz1"][0]], [f"{d:.4f}" for d in p["dz2"][0]]),
+        node_text=(("0.05", "0.10"), *([_minus(f"{d:.3f}") for d in p[name][0]] for name in ("dz1", "dz2"))),
         names=(("i1", "i2"), ("δ of h1", "δ of h2"), ("δ of o1", "δ of o2")),
         edge_text=True, highlight=dict.fromkeys(path), title="where the nudge goes",
     )  # fmt: skip
@@ -190,7 +190,6 @@ def step_frame(step, updates):
         Network(
             sizes=(3, 3, 2, 1),
             weights=(_with_bias(net.W1, net.b1, 3), _with_bias(net.W2, net.b2, 2), np.ones((2, 1))),
-            names=(("i1", "i2", ""), ("h1", "h2", ""), ("o1", "o2"), ("E",)),
             highlight=highlight, backward=6 <= step <= 17, w_range=(-3.0, 3.0), v_range=(-1.0, 1.0),
             layer_names=("inputs", "hidden", "outputs", "error"), title=_phase(step), **seen,
         ),
@@ -200,10 +199,10 @@ def step_frame(step, updates):
 
 def _phase(step):
     if step <= 5:
-        return "forward: nodes hold activations, edges weights"
+        return "forward: circles hold activations, lines weights"
     if step <= 17:
-        return "backward: nodes hold δ, edges gradients"
-    return "update: edges hold the new weights"
+        return "backward: circles fill with δ, lines with gradients ∂"
+    return "update: the new weights"
 
 
 def _with_bias(W, b, n_out):
@@ -213,41 +212,64 @@ def _with_bias(W, b, n_out):
     return out
 
 
+FIRST = (("w1", "w3"), ("w2", "w4"), ("b1", "b1"))  # names of the lines from inputs to hidden units
+SECOND = (("w5", "w7"), ("w6", "w8"), ("b2", "b2"))
+FIRST_KNOWN = ((14, 16), (15, 16), (17, 17))  # the step at which the gradient of each is known
+SECOND_KNOWN = ((8, 10), (9, 10), (17, 17))
+
+
 def _numbers(step, net, p):
     """What stands on the nodes and edges, as far as it is known at this step."""
-    h = [f"{p['a1'][0, k]:.4f}" if step >= 1 + k else "" for k in range(2)]
-    o = [f"{p['a2'][0, k]:.4f}" if step >= 3 + k else "" for k in range(2)]
-    first = [[f"{v:.4g}" if not np.isnan(v) else "" for v in row] for row in _with_bias(net.W1, net.b1, 3)]
-    second = [[f"{v:.4g}" for v in row] for row in _row(net.W2, net.b2)]
-    last = [[f"{p['errors'][0, k]:.4f}" if step >= 5 else ""] for k in range(2)]
-    if step >= 6:
-        h = [f"δ {p['dz1'][0, k]:.4f}" if step >= 12 + k else h[k] for k in range(2)]
-        o = [f"δ {p['dz2'][0, k]:.4f}" if step >= 6 + k else o[k] for k in range(2)]
-        last = [[f"{p['da2'][0, k]:.4f}" if step >= 6 + k else last[k][0]] for k in range(2)]
-        for (i, k), since in {(0, 0): 8, (1, 0): 9, (0, 1): 10, (1, 1): 10, (2, 0): 17, (2, 1): 17}.items():
-            if step >= since:
-                second[i][k] = f"∂ {_row(p['dW2'], p['db2'])[i][k]:.4f}"
-        for (i, k), since in {(0, 0): 14, (1, 0): 15, (0, 1): 16, (1, 1): 16, (2, 0): 17, (2, 1): 17}.items():
-            if step >= since:
-                first[i][k] = f"∂ {_row(p['dW1'], p['db1'])[i][k]:.6f}"
-    if step >= 18:
-        second = [[f"{v:.4f}" for v in row] for row in _row(net.W2 - 0.5 * p["dW2"], net.b2)]
-    if step >= 19:
-        first = [[*(f"{v:.4f}" for v in row), ""] for row in _row(net.W1 - 0.5 * p["dW1"], net.b1)]
+
+    def short(value, digits=3):
+        return _minus(f"{value:.{digits}f}")
+
+    def unit(name, k, out, delta, since):
+        """A unit's heading and number: its activation on the way forward, its δ on the way back."""
+        if step >= since:
+            return f"δ of {name}{k + 1}", short(delta)
+        return f"out {name}{k + 1}", short(out) if step >= (1 if name == "h" else 3) + k else ""
+
+    h = [unit("h", k, p["a1"][0, k], p["dz1"][0, k], 12 + k) for k in range(2)]
+    o = [unit("o", k, p["a2"][0, k], p["dz2"][0, k], 6 + k) for k in range(2)]
+    first = _lines(step, FIRST, FIRST_KNOWN, net.W1, net.b1, p["dW1"], p["db1"], 19, 6)
+    second = _lines(step, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18, 4)
+    if 11 <= step <= 16:  # δ travels back through the weights: show them, not their gradients
+        second = _lines(0, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18, 4)
+    last = [
+        [short(p["da2"][0, k], 4) if step >= 6 + k else short(p["errors"][0, k], 4) if step >= 5 else ""]
+        for k in (0, 1)
+    ]
     return {
         "values": (
             np.array([*net.x[0], 1.0]),
-            np.array([*(p["dz1"][0] * 10 if step >= 12 else p["a1"][0]), 1.0]),
-            p["dz2"][0] * 5 if step >= 6 else p["a2"][0],
+            np.array([*(p["dz1"][0] if step >= 12 else p["a1"][0]), 1.0]),
+            p["dz2"][0] if step >= 6 else p["a2"][0],
             np.array([p["E"]]),
         ),
-        "node_text": (("0.05", "0.10", "1"), (*h, "1"), tuple(o), (f"{p['E']:.4f}" if step >= 5 else "",)),
-        "edge_text": (first, [[*row] for row in second], last),
-    }
+        "names": (("i1", "i2", ""), (h[0][0], h[1][0], ""), (o[0][0], o[1][0]), ("E",)),
+        "node_text": (
+            ("0.05", "0.10", "1"), (h[0][1], h[1][1], "1"), (o[0][1], o[1][1]), (short(p["E"]) if step >= 5 else "",)
+        ),
+        "edge_text": ([[*row, ""] for row in first], second, last),
+    }  # fmt: skip
 
 
-def _row(W, b):
-    return [*map(list, W), list(b)]
+def _lines(step, names, known, W, b, dW, db, update, digits):
+    """The texts on the lines of one layer, (3, 2): name and weight, then the gradient, then the updated weight."""
+    out = []
+    for i in range(3):
+        row = []
+        for k in range(2):
+            weight, gradient = (b[k], db[k]) if i == 2 else (W[i, k], dW[i, k])
+            if step >= update:
+                row.append(f"{names[i][k]} {weight - 0.5 * gradient * (i < 2):.4f}")
+            elif step >= known[i][k]:
+                row.append(f"∂{names[i][k]} {gradient:.{digits}f}")
+            else:
+                row.append(f"{names[i][k]} {weight:.4g}")
+        out.append([_minus(text) for text in row])
+    return out
 
 
 def _into(layer, k):
@@ -347,7 +369,7 @@ def relative_errors(kind, eps, dtype=np.float64):
     return np.abs(found - exact) / np.maximum(np.abs(found), np.abs(exact))
 
 
-EXPONENTS = tuple(-k / 2 for k in range(29))  # eps = 1, 0.32, 0.1 ... 1e-14
+EXPONENTS = tuple(0.5 - k / 2 for k in range(30))  # eps = 3.2, 1, 0.32 ... 1e-14
 
 
 def difference_frame(kind, precision, exponent):
@@ -355,7 +377,7 @@ def difference_frame(kind, precision, exponent):
     dtype = {"float64": np.float64, "float32": np.float32}[precision]
     eps = 10.0**exponent
     exact = passes(two_two_two())["dW2"][0, 0]
-    grid = np.linspace(-1.2, 2.0, 65)
+    grid = np.linspace(-4.0, 4.0, 81)
     secant = float(difference(kind, eps, dtype)[0])
     right, left = 0.4 + eps, 0.4 - eps * (kind == "central")
     ends = error_of_w5(np.array([left, right]))
@@ -363,7 +385,7 @@ def difference_frame(kind, precision, exponent):
     picture = Lines(
         error_of_w5(grid), error_of_w5(0.4)[0] + exact * (grid - 0.4), anchor + secant * (grid - 0.4), x=grid,
         labels=("E", "tangent", "secant"), colors=("value", "muted", "gradient"), dashes=(False, True, False),
-        x_label="w5", y_label="E", x_range=(-1.2, 2.0), y_range=(0.1, 0.4), title="what is measured",
+        x_label="w5", y_label="E", x_range=(-4.0, 4.0), y_range=(-0.1, 0.6), title="what is measured",
         marks=[(left, ends[0]), (right, ends[1])],
     )  # fmt: skip
     steps = 10.0 ** np.array(EXPONENTS)
@@ -372,7 +394,7 @@ def difference_frame(kind, precision, exponent):
     now = max(float(relative_errors(kind, eps, dtype)[0]), floor)
     v = Lines(
         *both, x=steps, labels=("forward", "central"), colors=("series1", "series0"), dashes=(True, False), log="xy",
-        x_label="step ε", y_label="relative error of the difference", x_range=(1e-14, 1.0), y_range=(1e-13, 10.0),
+        x_label="step ε", y_label="relative error of the difference", x_range=(1e-14, 10.0), y_range=(1e-13, 10.0),
         marks=[(eps, now)], title=f"how wrong it is, in {precision}",
     )  # fmt: skip
     said = (
