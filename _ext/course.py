@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import re
 import sys
 import urllib.parse
 
@@ -187,6 +188,19 @@ def name_solutions(app, doctree):
             node["prompt_show"], node["prompt_hide"] = "Show a solution", "Hide the solution"
 
 
+# ---- docstrings, which are written for people first -----------------------------------------------------------------
+
+
+def keep_signs(app, what, name, obj, options, lines):
+    """Let |x| and f(**settings) stand in a docstring, which are markup otherwise."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
+        for k in range(0, len(parts), 2):
+            parts[k] = re.sub(r"(?<=[(\s,])(\*{1,2})(?=\w+[),])", lambda m: m[1].replace("*", r"\*"), parts[k])
+            parts[k] = parts[k].replace("|", r"\|")
+        lines[number] = "".join(parts)
+
+
 # ---- links to the repository, once its address is known -------------------------------------------------------------
 
 
@@ -239,6 +253,7 @@ def setup(app):
     app.connect("source-read", fill_in)
     app.connect("doctree-read", name_solutions)
     app.connect("doctree-resolved", resolve_sections)
+    app.connect("autodoc-process-docstring", keep_signs, priority=100)
     app.connect("html-page-context", repository_buttons, priority=502)
     app.add_js_file("course.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
