@@ -14,26 +14,39 @@ from nnlib.parameters import Parameter
 EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
 
 
-def standardize(x, axes, eps=EPS):
+def standardize(x, axes, eps=EPS, out=None):
     """x_hat = (x - mean) / sqrt(var + eps), mean and biased variance over ``axes``; also mean, var and 1 / std."""
     mean = x.mean(axis=axes, keepdims=True)
-    x_hat = x - mean
-    var = np.square(x_hat).mean(axis=axes, keepdims=True)
+    x_hat = np.subtract(x, mean, out=out)
+    var = mean_product(x_hat, x_hat, axes)
     inverse_std = 1.0 / np.sqrt(var + eps)
     x_hat *= inverse_std
     return x_hat, mean, var, inverse_std
 
 
-def standardize_backward(dx_hat, x_hat, inverse_std, axes):
+def standardize_backward(dx_hat, x_hat, inverse_std, axes, out=None):
     """dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std.
 
     The first mean is there since a shift of all x changes nothing, the second since a common scale changes nothing
     (Ioffe & Szegedy 2015, the equations after algorithm 1, put together).
     """
-    dx = dx_hat - dx_hat.mean(axis=axes, keepdims=True)
-    dx -= x_hat * (dx_hat * x_hat).mean(axis=axes, keepdims=True)
+    dx = np.multiply(x_hat, mean_product(dx_hat, x_hat, axes), out=out)
+    np.subtract(dx_hat, dx, out=dx)
+    dx -= dx_hat.mean(axis=axes, keepdims=True)
     dx *= inverse_std
     return dx
+
+
+LETTERS = "nchw"
+
+
+def mean_product(a, b, axes):
+    """Mean of a * b over ``axes``, which stay with size 1; without the array a * b."""
+    letters = LETTERS[: a.ndim]
+    rest = "".join(letter for i, letter in enumerate(letters) if i not in axes)
+    total = np.einsum(f"{letters},{letters}->{rest}", a, b)
+    shape = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
+    return (total / (a.size / total.size)).astype(a.dtype, copy=False).reshape(shape)
 
 
 class Normalization(Layer):
@@ -61,18 +74,25 @@ class Normalization(Layer):
         self.others = (0,) if x.ndim == 2 else (0, 2, 3)  # what a feature's gamma and beta are shared over
         return x
 
+    def per_feature(self, values):
+        """values (n,) in a shape that goes with x."""
+        return values.reshape((-1,) + (1,) * (len(self.shape) - 2))
+
     def scale_and_shift(self, x_hat):
-        shape = (-1,) + (1,) * (x_hat.ndim - 2)
-        out = x_hat * self.gamma.value.reshape(shape)
-        out += self.beta.value.reshape(shape)
+        out = np.multiply(x_hat, self.per_feature(self.gamma.value), out=self.array("out", self.shape))
+        out += self.per_feature(self.beta.value)
         return out
 
     def gradients(self, dout):
-        """Fill those of gamma and beta; return dx_hat."""
+        """Fill those of gamma and beta."""
         dout = self.gradient_at_the_door(dout, self.shape)
-        np.sum(dout * self.x_hat, axis=self.others, out=self.gamma.grad)
+        self.gamma.grad[...] = mean_product(dout, self.x_hat, self.others).reshape(-1) * (dout.size // self.n)
         np.sum(dout, axis=self.others, out=self.beta.grad)
-        return dout * self.gamma.value.reshape((-1,) + (1,) * (dout.ndim - 2))
+        return dout
+
+    def scaled(self, dout):
+        """dx_hat = dout gamma."""
+        return np.multiply(dout, self.per_feature(self.gamma.value), out=self.array("dx_hat", self.shape))
 
     @property
     def settings(self):
@@ -113,23 +133,32 @@ class BatchNorm(Normalization):
             n_values = x.size // self.n
             if n_values < 2:
                 raise ValueError(f"{self!r} needs at least two values of each feature to train on, got x {x.shape}")
-            self.x_hat, mean, var, self.inverse_std = standardize(x, self.others, self.eps)
+            self.x_hat, mean, var, self.inverse_std = standardize(
+                x, self.others, self.eps, self.array("x_hat", x.shape)
+            )
             self.running_mean += self.momentum * (mean.reshape(-1) - self.running_mean)
             self.running_var += self.momentum * (var.reshape(-1) * (n_values / (n_values - 1)) - self.running_var)
         else:
-            shape = (-1,) + (1,) * (x.ndim - 2)
-            self.inverse_std = (1.0 / np.sqrt(self.running_var + self.eps)).reshape(shape)
-            self.x_hat = (x - self.running_mean.reshape(shape)) * self.inverse_std
+            self.inverse_std = self.per_feature(1.0 / np.sqrt(self.running_var + self.eps))
+            self.x_hat = np.subtract(x, self.per_feature(self.running_mean), out=self.array("x_hat", x.shape))
+            self.x_hat *= self.inverse_std
         return self.scale_and_shift(self.x_hat)
 
     def backward(self, dout, input_gradient=True):
-        dx_hat = self.gradients(dout)
+        dout = self.gradients(dout)
         if not input_gradient:
             return None
-        if self.from_batch:
-            return standardize_backward(dx_hat, self.x_hat, self.inverse_std, self.others)
-        dx_hat *= self.inverse_std  # running averages are constants
-        return dx_hat
+        scale = self.per_feature(self.gamma.value) * self.inverse_std
+        dx = self.array("dx", self.shape)
+        if not self.from_batch:  # running averages are constants
+            return np.multiply(dout, scale, out=dx)
+        # standardize_backward, with the two means at hand: those of dout are dbeta / n, those of dout x_hat dgamma / n
+        n_values = dout.size // self.n
+        np.multiply(self.x_hat, self.per_feature(self.gamma.grad / n_values), out=dx)
+        np.subtract(dout, dx, out=dx)
+        dx -= self.per_feature(self.beta.grad / n_values)
+        dx *= scale
+        return dx
 
     @property
     def settings(self):
@@ -144,14 +173,17 @@ class LayerNorm(Normalization):
 
     def forward(self, x, training=False):
         x = self.at_this_door(x)
-        self.x_hat, _, _, self.inverse_std = standardize(x, tuple(range(1, x.ndim)), self.eps)
+        self.axes = tuple(range(1, x.ndim))
+        self.x_hat, _, _, self.inverse_std = standardize(x, self.axes, self.eps, self.array("x_hat", x.shape))
         return self.scale_and_shift(self.x_hat)
 
     def backward(self, dout, input_gradient=True):
-        dx_hat = self.gradients(dout)
+        dout = self.gradients(dout)
         if not input_gradient:
             return None
-        return standardize_backward(dx_hat, self.x_hat, self.inverse_std, tuple(range(1, dx_hat.ndim)))
+        return standardize_backward(
+            self.scaled(dout), self.x_hat, self.inverse_std, self.axes, self.array("dx", self.shape)
+        )
 
 
 class RMSNorm(Layer):
@@ -213,10 +245,10 @@ class GroupNorm(Normalization):
         return self.scale_and_shift(self.x_hat)
 
     def backward(self, dout, input_gradient=True):
-        dx_hat = self.gradients(dout)
+        dout = self.gradients(dout)
         if not input_gradient:
             return None
-        dx = standardize_backward(self.in_groups(dx_hat), self.in_groups(self.x_hat), self.inverse_std, (2,))
+        dx = standardize_backward(self.in_groups(self.scaled(dout)), self.in_groups(self.x_hat), self.inverse_std, (2,))
         return dx.reshape(self.shape)
 
     @property
