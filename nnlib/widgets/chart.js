@@ -379,6 +379,13 @@ const PANELS = {
     const arrow = "nn-arrow-" + ++serial;
     out += `<marker id="${arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" class="nn-arrow"/></marker>`;
     let edges = "", over = "", labels = "";
+    const placed = p.sizes.flatMap((n, l) => Array.from({ length: n }, (_, i) => [x(l, i), y(l, i), 2 * R, R])); // what numbers keep off: nodes, other numbers
+    function free(spots, wide) {
+      const gap = ([x, y]) => Math.min(99, ...placed.map(([a, b, w, h]) => Math.max(Math.abs(x - a) - (wide + w) / 2, Math.abs(y - b) - 8 - h)));
+      const best = spots.find((s) => gap(s) > 0) ?? spots.reduce((a, b) => (gap(b) > gap(a) ? b : a));
+      placed.push([...best, wide, 7]);
+      return best;
+    }
     for (let l = 0; l + 1 < layers; l++)
       for (let i = 0; i < p.sizes[l]; i++)
         for (let j = 0; j < p.sizes[l + 1]; j++) {
@@ -395,9 +402,8 @@ const PANELS = {
           else edges += line;
           const t = p.edge_text[l]?.[i]?.[j], crowded = !down && x1 - x0 - 2 * R < 84 && p.sizes[l] * p.sizes[l + 1] > 2;
           if (t && (on || !any || !crowded)) {
-            const both = p.sizes[l] > 1 && p.sizes[l + 1] > 1;
-            const f = !both ? 0.5 : down ? [0.26, 0.5, 0.74][(i + 2 * j) % 3] : (i + j) % 2 ? 0.3 : 0.66;
-            const tx = x0 + (x1 - x0) * f, ty = y0 + (y1 - y0) * f, wide = textWidth(t, 11.5) + 8;
+            const wide = textWidth(t, 11.5) + 8;
+            const [tx, ty] = free([0.5, 0.32, 0.66, 0.4, 0.58, 0.26, 0.74].map((f) => [x0 + (x1 - x0) * f, y0 + (y1 - y0) * f]), wide);
             labels += `<rect x="${r1(tx - wide / 2)}" y="${r1(ty - 8)}" width="${r1(wide)}" height="16" rx="3" class="nn-edge-ground"/>` +
               text(tx, ty + 4, t, "nn-edge-text" + (any && !on ? " nn-soft" : ""), 'text-anchor="middle"');
           }
@@ -411,8 +417,8 @@ const PANELS = {
         out += `<circle cx="${cx}" cy="${cy}" r="${r1(R)}" class="nn-node-ground"/><circle cx="${cx}" cy="${cy}" r="${r1(R)}" class="nn-node${on ? " nn-node-lit" : ""}" style="fill:${color(v < 0 ? "negative" : "positive")};fill-opacity:${(0.06 + 0.4 * tint).toFixed(2)}"/>`;
         const given = p.node_text[l]?.[i];
         const inside = given ?? (has ? short(v) : "");
-        const small = textWidth(inside, 12) > 2 * R - 4;
-        if (inside) out += small ? text(cx, cy + R + 14, inside, "nn-node-text nn-below", 'text-anchor="middle"') : text(cx, cy + 4, inside, "nn-node-text", 'text-anchor="middle"');
+        const tight = textWidth(inside, 12, 600) > 2 * R - 5, small = textWidth(inside, 10.5, 600) > 2 * R - 3;
+        if (inside) out += small ? text(cx, cy + R + 14, inside, "nn-node-text nn-below", 'text-anchor="middle"') : text(cx, cy + 4, inside, "nn-node-text" + (tight ? " nn-tight" : ""), 'text-anchor="middle"');
         const name = p.names[l]?.[i];
         if (name) out += (inside && !small) || textWidth(name, 12, 600) > 2 * R - 4 ? text(cx, cy - R - 5, name, "nn-name", 'text-anchor="middle"') : text(cx, cy + 4, name, "nn-node-text", 'text-anchor="middle"');
       }
@@ -532,7 +538,7 @@ function layout(panels, width) {
     let x = 0, high = 0;
     for (const p of row) {
       const w = (free * weight(p)) / sum;
-      const tall = p.kind === "network" && descends(p, width) ? 40 + 130 * p.sizes.length : p.kind === "network" ? Math.min(460, Math.min(460, Math.max(230, Math.max(...p.sizes) * 74 + 30))) : p.kind === "field" ? w * 0.92 + 30 : w * 0.72;
+      const tall = p.kind === "network" && descends(p, width) ? 40 + 130 * p.sizes.length : p.kind === "network" ? Math.min(460, Math.min(460, Math.max(230, Math.max(...p.sizes) * (p.edge_text.some(Boolean) ? 96 : 74) + 30))) : p.kind === "field" ? w * 0.92 + 30 : w * 0.72;
       high = Math.max(high, Math.min(p.kind === "network" ? 600 : 360, Math.max(220, tall)));
       out.push({ x, y, w, whole: width });
       x += w + GAP;

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
+from built_site import HTML, PHONE, ROOT, page_url
 
-from conftest import HTML, PHONE, ROOT, page_url
 from nnlib.widgets import Frame, Lines, choice, explore, figures_from_state, play, slider
 
 STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
