@@ -167,7 +167,8 @@ def test_the_difference_figure_says_the_order_of_its_error(kind, precision):
         frame = chapter_06.difference_frame(kind=kind, precision=precision, exponent=exponent)
         assert isinstance(frame, Frame)
         error = chapter_06.relative_errors(kind, 10.0**exponent, getattr(np, precision))[0]
-        said = float(re.search(r"about ([0-9.e−+]+?)\. ", frame.text).group(1).replace("−", "-"))
+        number, percent = re.search(r"about ([0-9.e−]+?)(%?)\. ", frame.text).groups()
+        said = float(number.replace("−", "-")) / (100 if percent else 1)
         assert 0.3 < said / max(error, 1e-14) < 3.2
 
 
