@@ -24,7 +24,7 @@ class Activation(Layer):
 
     def forward(self, x, training=False):
         self.z = x = self.at_the_door(x)
-        self.a = self.array("a", x.shape)
+        self.a = self.array_like("a", x)
         self.function.kernel(x, self.a)
         return self.a
 
@@ -32,7 +32,7 @@ class Activation(Layer):
         dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
         if not input_gradient:
             return None
-        dz = self.array("dz", self.z.shape)
+        dz = self.array_like("dz", self.z)
         self.function.slope(self.z, self.a, dz)
         dz *= dout
         return dz

@@ -26,6 +26,16 @@ def convolve(x, W, b, stride=1, padding=0):
     return np.einsum("ncijuv,ocuv->noij", windows, W) + b[:, None, None]
 
 
+def batch_last(x):
+    """(N, C, H, W) -> (C, H, W, N), contiguous: no copy where x already lies so in memory."""
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+
+
+def batch_first(x):
+    """(C, H, W, N) -> (N, C, H, W), the same memory."""
+    return x.transpose(3, 0, 1, 2)
+
+
 def windows(x, kh, kw, stride):
     """All windows of x (C, H, W, N) as a view (C, KH, KW, H', W', N)."""
     view = sliding_window_view(x, (kh, kw), axis=(1, 2))[:, ::stride, ::stride]
@@ -72,30 +82,38 @@ class Conv2D(Layer):
             )
         n, c, h, w = self.x_shape = x.shape
         oh, ow = output_size(h, kh, self.stride, p), output_size(w, kw, self.stride, p)
-        padded = np.zeros((c, h + 2 * p, w + 2 * p, n), self.dtype) if p else np.empty((c, h, w, n), self.dtype)
-        padded[:, p : p + h, p : p + w] = x.transpose(1, 2, 3, 0)
-        self.columns = np.empty((c * kh * kw, oh * ow * n), self.dtype)
-        np.copyto(self.columns.reshape(c, kh, kw, oh, ow, n), windows(padded, kh, kw, self.stride))
-        out = np.matmul(self.W.value.reshape(self.c_out, -1), self.columns)
-        out += self.b.value[:, None]
         self.out_shape = (n, self.c_out, oh, ow)
-        return out.reshape(self.c_out, oh, ow, n).transpose(3, 0, 1, 2)
+        x = batch_last(x)
+        if p:
+            padded = self.array("padded", (c, h + 2 * p, w + 2 * p, n))
+            padded.fill(0.0)
+            padded[:, p : p + h, p : p + w] = x
+            x = padded
+        self.columns = self.array("columns", (c * kh * kw, oh * ow * n))
+        np.copyto(self.columns.reshape(c, kh, kw, oh, ow, n), windows(x, kh, kw, self.stride))
+        out = self.array("out", (self.c_out, oh * ow * n))
+        np.matmul(self.W.value.reshape(self.c_out, -1), self.columns, out=out)
+        out += self.b.value[:, None]
+        return batch_first(out.reshape(self.c_out, oh, ow, n))
 
     def backward(self, dout, input_gradient=True):
         dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.out_shape)
         (n, c, h, w), (kh, kw), p, s = self.x_shape, self.size, self.padding, self.stride
         oh, ow = self.out_shape[2:]
-        rows = np.ascontiguousarray(dout.transpose(1, 2, 3, 0)).reshape(self.c_out, -1)
-        self.W.grad.reshape(self.c_out, -1)[...] = (self.columns @ rows.T).T
+        rows = batch_last(dout).reshape(self.c_out, -1)
+        self.W.grad.reshape(self.c_out, -1)[...] = np.matmul(self.columns, rows.T).T
         np.sum(rows, axis=1, out=self.b.grad)
         if not input_gradient:
             return None
-        dcolumns = np.matmul(self.W.value.reshape(self.c_out, -1).T, rows).reshape(c, kh, kw, oh, ow, n)
-        dx = np.zeros((c, h + 2 * p, w + 2 * p, n), self.dtype)
+        dcolumns = self.array("dcolumns", self.columns.shape)
+        np.matmul(self.W.value.reshape(self.c_out, -1).T, rows, out=dcolumns)
+        dcolumns = dcolumns.reshape(c, kh, kw, oh, ow, n)
+        dx = self.array("dx", (c, h + 2 * p, w + 2 * p, n))
+        dx.fill(0.0)
         for u in range(kh):
             for v in range(kw):  # each place of the window read x once: its gradients go back there
                 dx[:, u : u + s * oh : s, v : v + s * ow : s] += dcolumns[:, u, v]
-        return dx[:, p : p + h, p : p + w].transpose(3, 0, 1, 2)
+        return batch_first(dx[:, p : p + h, p : p + w])
 
     @property
     def settings(self):
@@ -117,24 +135,27 @@ class Pool(Layer):
         if size < 1:
             raise ValueError(f"{type(self).__name__} takes a positive size, got {size}")
         self.size = int(size)
-        self.x_shape = None
+        self.x = None
 
-    def in_windows(self, x):
-        """A view (N, C, H', size, W', size) of the part of x that is covered by windows."""
+    def places(self, x):
+        """For each place in a window, row by row: the view (N, C, H', W') of the numbers of x that stand there."""
+        s = self.size
+        oh, ow = self.out_shape[2:]
+        return [x[:, :, u : u + s * oh : s, v : v + s * ow : s] for u in range(s) for v in range(s)]
+
+    def at_this_door(self, x):
         x = self.at_the_door(x)
-        s = self.size
-        if x.ndim != 4 or min(x.shape[2:]) < s:
-            raise ValueError(f"{self!r} takes x of shape (N, C, H, W), H and W at least {s}, got {x.shape}")
-        n, c, h, w = self.x_shape = x.shape
-        self.out_shape = (n, c, h // s, w // s)
-        return x[:, :, : h // s * s, : w // s * s].reshape(n, c, h // s, s, w // s, s)
+        if x.ndim != 4 or min(x.shape[2:]) < self.size:
+            raise ValueError(f"{self!r} takes x of shape (N, C, H, W), H and W at least {self.size}, got {x.shape}")
+        n, c, h, w = x.shape
+        self.x, self.out_shape = x, (n, c, h // self.size, w // self.size)
+        return x
 
-    def out_of_windows(self, dwindows):
-        """Gradients of the windows, laid back over x, with 0 where no window was."""
-        n, c, h, w = self.x_shape
-        s = self.size
-        dx = np.zeros(self.x_shape, self.dtype)
-        dx[:, :, : h // s * s, : w // s * s] = dwindows.reshape(n, c, h // s * s, w // s * s)
+    def own_dx(self):
+        """An array for dL/dx, 0 where no window was."""
+        dx = self.array_like("dx", self.x)
+        if self.x.shape[2] % self.size or self.x.shape[3] % self.size:
+            dx.fill(0.0)
         return dx
 
     @property
@@ -143,35 +164,41 @@ class Pool(Layer):
 
 
 class MaxPool2D(Pool):
-    """The largest number of each window; backward: to that number alone, the first among equals."""
+    """The largest number of each window; backward: to that number alone, the first among equals, as in PyTorch."""
 
     def forward(self, x, training=False):
-        view = self.in_windows(x)
-        s = self.size
-        flat = view.transpose(0, 1, 2, 4, 3, 5).reshape(*self.out_shape, s * s)
-        self.winner = flat.argmax(axis=-1)
-        return np.take_along_axis(flat, self.winner[..., None], axis=-1)[..., 0]
+        first, *others = self.places(self.at_this_door(x))
+        self.out = first.copy(order="K")
+        for other in others:
+            np.maximum(self.out, other, out=self.out)
+        return self.out
 
     def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.out_shape)
-        s = self.size
-        flat = np.zeros((*self.out_shape, s * s), self.dtype)
-        np.put_along_axis(flat, self.winner[..., None], dout[..., None], axis=-1)
-        n, c, oh, ow = self.out_shape
-        return self.out_of_windows(flat.reshape(n, c, oh, ow, s, s).transpose(0, 1, 2, 4, 3, 5))
+        left = self.gradient_at_the_door(dout, None if self.x is None else self.out_shape).copy(order="K")
+        dx = self.own_dx()
+        for x, dx_here in zip(self.places(self.x), self.places(dx)):
+            np.multiply(left, x == self.out, out=dx_here)
+            left -= dx_here  # what one number got, no equal one gets again
+        return dx
 
 
 class AveragePool2D(Pool):
     """The mean of each window; backward: an equal share to each of its numbers."""
 
     def forward(self, x, training=False):
-        return self.in_windows(x).mean(axis=(3, 5))
+        first, *others = self.places(self.at_this_door(x))
+        out = first.copy(order="K")
+        for other in others:
+            out += other
+        out *= 1.0 / self.size**2
+        return out
 
     def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.out_shape)
-        n, c, oh, ow = self.out_shape
-        share = (dout / self.size**2)[:, :, :, None, :, None]
-        return self.out_of_windows(np.broadcast_to(share, (n, c, oh, self.size, ow, self.size)))
+        share = self.gradient_at_the_door(dout, None if self.x is None else self.out_shape) * (1.0 / self.size**2)
+        dx = self.own_dx()
+        for dx_here in self.places(dx):
+            dx_here[...] = share
+        return dx
 
 
 class GlobalAveragePool2D(Layer):

@@ -63,6 +63,15 @@ class Layer:
             kept = self._arrays[name] = np.empty(shape, dtype or self.dtype)
         return kept[: shape[0]]
 
+    def array_like(self, name, x):
+        """The layer's own array of x's shape and order in memory: images that lie batch-last stay so."""
+        if x.flags.c_contiguous:
+            return self.array(name, x.shape)
+        kept = self._arrays.get(name)
+        if kept is None or kept.shape != x.shape or kept.strides != x.strides:
+            kept = self._arrays[name] = np.empty_like(x)
+        return kept
+
     def at_the_door(self, x, n_in=None):
         """x as an array of the layer's dtype, of shape (N, n_in) where the layer asks for it."""
         known = self.dtype is not None and type(x) is np.ndarray and x.dtype == self.dtype
