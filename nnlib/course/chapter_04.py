@@ -12,7 +12,7 @@ from nnlib.course.checking import Exercise, register
 from nnlib.data import digits
 from nnlib.initializers import he_normal, xavier_normal
 from nnlib.layers import Activation, Dense, PReLU
-from nnlib.losses import softmax_cross_entropy
+from nnlib.losses import binary_cross_entropy, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD
@@ -221,6 +221,28 @@ def accuracy_under_noise(networks, levels, seed=9):
     return np.array([[accuracy(network.predict(x + level * noise), y) for level in levels] for network in networks])
 
 
+def eight_or_not(seeds=(0, 1, 2), epochs=15):
+    """Train one sigmoid unit a seed to tell eights from other digits, and ask it about new writers.
+
+    Returns
+    -------
+    p (seeds, N), the predicted probabilities of an eight, and yes (N,), whether it is one
+    """
+    (x, y), (x_new, y_new) = some_digits(), digits().validation
+    target = (y == 8).astype(np.float32)[:, None]
+    p = []
+    for s in seeds:
+        unit, order = (
+            Sequential(Dense(64, 1, xavier_normal), rng=np.random.default_rng(s)),
+            np.random.default_rng(1000 + s),
+        )
+        fit(
+            unit, binary_cross_entropy, SGD(1.0), (x, target), epochs=epochs, batch_size=50, rng=order, progress=False
+        )  # fmt: skip
+        p.append(sigmoid(unit.predict(x_new))[:, 0])
+    return np.array(p), y_new == 8
+
+
 def ink_task():
     """Predict the mean ink in the 7th column of a digit, never negative, from its first six columns.
 
@@ -350,7 +372,7 @@ def gallery_frame(activation, parameter, weights):
                 x_label="pre-activation z", y_label="f(z), f′(z)", title="the function", y_range=(-2.0, 4.0),
             ),
             Lines(
-                _in_sight(std), _in_sight(error), x=layers, labels=["signal, forward", "error, backward"],
+                in_sight(std), in_sight(error), x=layers, labels=["signal, forward", "error, backward"],
                 colors=["value", "gradient"], dashes=(False, True), log=True, y_range=(1e-8, 1e4),
                 x_label="layer", y_label="standard deviation, size", title="through 20 layers",
             ),
@@ -384,7 +406,7 @@ def _shares(outputs):
     return np.histogram(inside, EDGES)[0] / outputs.size
 
 
-def _in_sight(sizes):
+def in_sight(sizes):
     """Sizes within the figure's range; beyond it, and where they overflowed, the curve runs along the edge."""
     return np.clip(np.nan_to_num(sizes, nan=1e4, posinf=1e4), 1e-8, 1e4)
 
