@@ -132,6 +132,21 @@ def test_truncation_cuts_the_way_back_and_not_the_way_forward(kind):
     np.testing.assert_allclose(dx[4:], whole.backward(dout)[4:], rtol=1e-12)
 
 
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("truncate", [None, 2])
+def test_the_fast_lstm_is_the_plain_one(sequences, truncate):
+    layer, x = made(LSTM, sequences=sequences, truncate=truncate), sequence()
+    rng = np.random.default_rng(11)
+    initial = rng.normal(size=(N, H)), rng.normal(size=(N, H))
+    results = []
+    for lengths in (None, np.full(N, T)):  # equal lengths make the plain walk
+        out = layer.forward(x, initial=initial, lengths=lengths).copy()
+        dx = layer.backward(np.cos(out)).copy()
+        results.append((out, dx, layer.grad.copy(), *layer.final, *layer.dinitial))
+    for fast, plain in zip(*results):
+        np.testing.assert_allclose(fast, plain, rtol=1e-11, atol=1e-14)
+
+
 def test_an_open_forget_gate_carries_the_gradient_and_a_shut_one_does_not():
     def share(bias):
         layer = LSTM(1, 1, forget_bias=bias).initialize(np.random.default_rng(0), np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 from nnlib.activations import sigmoid
 from nnlib.initializers import normal, orthogonal, xavier_uniform, zeros
 from nnlib.layers.layer import Layer
+from nnlib.layers.lstm_sequence import lstm_backward, lstm_forward, lstm_gradients
 from nnlib.parameters import Parameter
 
 # --- the cells: a = x_t @ W_x + b comes in ready, for all steps at once -----------------------------------------------
@@ -122,6 +123,7 @@ class Recurrent(Layer):
             raise ValueError(f"{type(self).__name__} takes positive sizes, got {n_in=}, {n_hidden=}, {truncate=}")
         self.n_in, self.n_hidden = int(n_in), int(n_hidden)
         self.sequences, self.truncate = bool(sequences), truncate
+        self.x = None
         width = self.gates * self.n_hidden
         self.W_x = Parameter((n_in, width), init)
         self.W_h = Parameter((n_hidden, width), init_h)
@@ -139,10 +141,8 @@ class Recurrent(Layer):
         lengths : ndarray (N,) of int, optional
             Steps that count for each sequence; afterwards its state stands still and its output is 0.
         """
-        x = self.at_the_door(x)
-        if x.ndim != 3 or x.shape[2] != self.n_in:
-            raise ValueError(f"{self!r} takes x of shape (T, N, {self.n_in}), time first, got {x.shape}")
-        self.x, (n_steps, n, _) = x, x.shape
+        self.x = x = self.sequence_at_the_door(x)
+        n_steps, n, _ = x.shape
         state = self.initial_state(n) if initial is None else self.checked_state(initial, n)
         self.live = self.live_steps(lengths, n_steps, n)
         a = (x.reshape(-1, self.n_in) @ self.W_x.value + self.b.value).reshape(n_steps, n, -1)
@@ -190,6 +190,12 @@ class Recurrent(Layer):
         np.matmul(self.x.reshape(-1, self.n_in).T, flat, out=self.W_x.grad)
         np.sum(flat, axis=0, out=self.b.grad)
         return (flat @ self.W_x.value.T).reshape(self.x.shape) if input_gradient else None
+
+    def sequence_at_the_door(self, x):
+        x = self.at_the_door(x)
+        if x.ndim != 3 or x.shape[2] != self.n_in:
+            raise ValueError(f"{self!r} takes x of shape (T, N, {self.n_in}), time first, got {x.shape}")
+        return x
 
     def own_parameters(self):
         """Those whose gradients are sums over time."""
@@ -258,6 +264,43 @@ class LSTM(Recurrent):
         b = np.zeros(shape)
         b[self.n_hidden : 2 * self.n_hidden] = self.forget_bias
         return b
+
+    def forward(self, x, training=False, initial=None, lengths=None):
+        self.memory = None
+        if lengths is not None:  # where sequences end at different steps, the plain walk
+            return super().forward(x, training, initial, lengths)
+        self.x = x = self.sequence_at_the_door(x)
+        h, c = self.initial_state(x.shape[1]) if initial is None else self.checked_state(initial, x.shape[1])
+        self.memory = lstm_forward(x, self.W_x.value, self.W_h.value, self.b.value, h.T, c.T, self.array)
+        hs, cs = self.memory[:2]
+        self.final = hs[-1].T.copy(), cs[-1].T.copy()
+        out = np.ascontiguousarray(hs[1:].transpose(0, 2, 1)) if self.sequences else self.final[0]
+        self.out_shape = out.shape
+        return out
+
+    def backward(self, dout, input_gradient=True):
+        if self.x is None or self.memory is None:
+            return super().backward(dout, input_gradient)
+        dout = self.gradient_at_the_door(dout, self.out_shape)
+        n_steps, n, _ = self.x.shape
+        dh, dc = (zero.T for zero in self.initial_state(n))
+        if self.sequences:
+            dhs = dout.transpose(0, 2, 1)
+        else:
+            dhs, dh = np.broadcast_to(np.zeros((), self.dtype), (n_steps, self.n_hidden, n)), dout.T
+        da, dh, dc = lstm_backward(dhs, dh, dc, self.W_h.value, self.memory, self.array, self.truncate)
+        self.dinitial = dh.T.copy(), dc.T.copy()
+        return lstm_gradients(
+            da,
+            self.x,
+            self.memory[0],
+            self.W_x.value,
+            self.W_x.grad,
+            self.W_h.grad,
+            self.b.grad,
+            self.array,
+            input_gradient,
+        )
 
     def step(self, a, state):
         h, c, cache = lstm_step(a, *state, self.W_h.value)
