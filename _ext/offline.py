@@ -43,6 +43,40 @@ def copy_mathjax(app, exception):
             shutil.copy2(source / name, target / name)
 
 
+def shorter_path(match):
+    """Path data with two decimals, or none among the shapes of letters, which are a thousand times as large."""
+    digits = 0 if "id=" in match[0] else 2
+
+    def shorter(number):
+        return f"{float(number[0]):.{digits}f}".rstrip("0").rstrip(".") if digits else f"{float(number[0]):.0f}"
+
+    data = re.sub(r"-?\d+\.\d+(?:e-?\d+)?", shorter, match[2])
+    return f'{match[1]}d="{" ".join(data.split())}"'
+
+
+def one_style(match):
+    """The points of a cloud, all of one style, in a group that has it."""
+    style = f' style="{match[1]}"'
+    return f"<g{style}>{match[0].replace(style, '')}</g>"
+
+
+def shorten_drawings(app, exception):
+    """Round the coordinates of the drawn figures to a hundredth of a point, which halves them."""
+    if exception or app.builder.format != "html":
+        return
+    for drawing in (pathlib.Path(app.outdir) / "_images").glob("*.svg"):
+        text = drawing.read_text("utf8")
+        if "<!-- shortened -->" in text or "Matplotlib" not in text:
+            continue
+        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+        text = re.sub(r'(<path [^>]*?\b)d="([^"]*)"', shorter_path, text)
+        text = re.sub(r'\b(x|y|cx|cy|width|height)="(-?\d+\.\d{3,})"', lambda m: f'{m[1]}="{float(m[2]):.2f}"', text)
+        text = re.sub(r'style="([^"]*)"', lambda m: m[0].replace(": ", ":").replace("; ", ";"), text)
+        text = re.sub(r">\s+<", "><", text)
+        text = re.sub(r'(?:<use [^>]*? style="([^"]*)"/>)(?:<use [^>]*? style="\1"/>)+', one_style, text)
+        drawing.write_text(text.replace("</svg>", "<!-- shortened --></svg>"), "utf8")
+
+
 def mend_pages(app, exception):
     if exception or app.builder.format != "html":
         return
@@ -73,5 +107,6 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 def setup(app):
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", shorten_drawings)
     app.connect("build-finished", mend_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
