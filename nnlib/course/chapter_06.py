@@ -232,10 +232,10 @@ def _numbers(step, net, p):
 
     h = [unit("h", k, p["a1"][0, k], p["dz1"][0, k], 12 + k) for k in range(2)]
     o = [unit("o", k, p["a2"][0, k], p["dz2"][0, k], 6 + k) for k in range(2)]
-    first = _lines(step, FIRST, FIRST_KNOWN, net.W1, net.b1, p["dW1"], p["db1"], 19)
+    first = _lines(step, FIRST, FIRST_KNOWN, net.W1, net.b1, p["dW1"], p["db1"], 19, digits=4)
     second = _lines(step, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)
-    if 11 <= step <= 16:  # δ travels back through the weights: show them, not their gradients
-        second = _lines(0, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)
+    if 11 <= step <= 17:  # δ travels back through the weights: show them, not their gradients
+        second[:2] = _lines(0, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)[:2]
     last = [
         [short(p["da2"][0, k], 4) if step >= 6 + k else short(p["errors"][0, k], 4) if step >= 5 else ""]
         for k in (0, 1)
@@ -255,7 +255,7 @@ def _numbers(step, net, p):
     }  # fmt: skip
 
 
-def _lines(step, names, known, W, b, dW, db, update):
+def _lines(step, names, known, W, b, dW, db, update, digits=3):
     """The texts on the lines of one layer, (3, 2): name and weight, then the gradient, then the updated weight."""
     out = []
     for i in range(3):
@@ -263,9 +263,9 @@ def _lines(step, names, known, W, b, dW, db, update):
         for k in range(2):
             weight, gradient = (b[k], db[k]) if i == 2 else (W[i, k], dW[i, k])
             if step >= update:
-                row.append(f"{names[i][k]} {weight - 0.5 * gradient * (i < 2):.4f}")
+                row.append(f"{names[i][k]} {weight - 0.5 * gradient * (i < 2):.{digits}f}")
             elif step >= known[i][k]:
-                row.append(f"∂{names[i][k]} {gradient:.4f}")
+                row.append(f"∂{names[i][k]} {gradient:.{digits}f}")
             else:
                 row.append(f"{names[i][k]} {weight:.4g}")
         out.append([_minus(text) for text in row])
