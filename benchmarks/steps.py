@@ -1,0 +1,157 @@
+"""Training steps: the same network, data and mathematics in nnlib and in PyTorch; forward, loss, backward, update.
+
+Each contender is a function without arguments that takes one step and returns the loss as a Python float.
+"""
+
+import itertools
+
+import numpy as np
+
+from nnlib.activations import relu, tanh
+from nnlib.layers import LSTM, Activation, Conv2D, Dense, Flatten, MaxPool2D
+from nnlib.losses import binary_cross_entropy, softmax_cross_entropy
+from nnlib.network import Sequential
+from nnlib.optimizers import SGD, Adam, Momentum
+
+
+def nnlib_step(network, loss, optimizer, x, y):
+    """One step of nnlib."""
+
+    def step():
+        value, dout = loss(network.forward(x, training=True), y)
+        network.backward(dout, input_gradient=False)
+        optimizer.step(network.theta, network.grad)
+        return value
+
+    return step
+
+
+def torch_step(model, loss, optimizer, x, y):
+    """One step of PyTorch, eager."""
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(model(x), y)
+        value.backward()
+        optimizer.step()
+        return value.item()
+
+    return step
+
+
+def dense(sizes, function):
+    """The layers of a multi-layer perceptron."""
+    pairs = list(itertools.pairwise(sizes))
+    layers = [layer for a, b in pairs for layer in (Dense(a, b), Activation(function))]
+    return layers[:-1]
+
+
+class Case:
+    """A row of the table: its name, its data, and how both libraries build the same network."""
+
+    def __init__(self, name, x, y, layers, kind, loss, optimizer):
+        self.name, self.x, self.y = name, x, y
+        self.layers, self.kind, self.loss, self.optimizer = layers, kind, loss, optimizer
+
+    def nnlib(self):
+        network = Sequential(*self.layers(), rng=np.random.default_rng(0))
+        optimizer = {"sgd": lambda: SGD(0.01), "momentum": lambda: Momentum(0.01), "adam": lambda: Adam(0.001)}
+        loss = binary_cross_entropy if self.loss == "binary" else softmax_cross_entropy
+        return nnlib_step(network, loss, optimizer[self.optimizer](), self.x, self.y)
+
+    def torch(self, variant="default"):
+        import torch
+
+        torch.manual_seed(0)
+        model = self.kind(torch.nn)
+        flags = {"default": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}[variant]
+        make = {
+            "sgd": lambda p: torch.optim.SGD(p, 0.01, **flags),
+            "momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, **flags),
+            "adam": lambda p: torch.optim.Adam(p, 0.001, **flags),
+        }
+        loss = torch.nn.BCEWithLogitsLoss() if self.loss == "binary" else torch.nn.CrossEntropyLoss()
+        x, y = torch.from_numpy(self.x), torch.from_numpy(self.y)
+        return torch_step(model, loss, make[self.optimizer](model.parameters()), x, y)
+
+
+def torch_dense(sizes, function):
+    """The same layers for PyTorch."""
+
+    def build(nn):
+        pairs = list(itertools.pairwise(sizes))
+        layers = [layer for a, b in pairs for layer in (nn.Linear(a, b), getattr(nn, function)())]
+        return nn.Sequential(*layers[:-1])
+
+    return build
+
+
+def lenet(channels):
+    """Two convolutions of 5 x 5, each with pooling, and a classifier: for images of 28 x 28."""
+    a, b = channels
+    return [
+        Conv2D(1, a, 5), Activation(relu), MaxPool2D(2), Conv2D(a, b, 5), Activation(relu), MaxPool2D(2), Flatten(),
+        Dense(b * 16, 10),
+    ]  # fmt: skip
+
+
+def torch_lenet(channels):
+    def build(nn):
+        a, b = channels
+        return nn.Sequential(
+            nn.Conv2d(1, a, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(a, b, 5), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(b * 16, 10),
+        )  # fmt: skip
+
+    return build
+
+
+def torch_lstm(n_in, n_hidden):
+    def build(nn):
+        class Last(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lstm, self.out = nn.LSTM(n_in, n_hidden), nn.Linear(n_hidden, 10)
+
+            def forward(self, x):
+                return self.out(self.lstm(x)[0][-1])
+
+        return Last()
+
+    return build
+
+
+def cases():
+    """All rows, on random data."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    def labels(n):
+        return rng.integers(0, 10, n)
+
+    def perceptron(name, sizes, function, n, loss, optimizer):
+        x, y = normal(n, sizes[0]), labels(n)
+        if loss == "binary":
+            y = rng.integers(0, 2, (n, 1)).astype(np.float32)
+        kind = torch_dense(sizes, {"tanh": "Tanh", "relu": "ReLU"}[function.name])
+        return Case(f"{name}, batch {n}", x, y, lambda: dense(sizes, function), kind, loss, optimizer)
+
+    for n in (32, 200):
+        yield perceptron("2-16-16-1 tanh", (2, 16, 16, 1), tanh, n, "binary", "sgd")
+    yield perceptron("64-32-10", (64, 32, 10), relu, 32, "softmax", "momentum")
+    for n in (32, 128, 512):
+        yield perceptron("784-256-128-10 Adam", (784, 256, 128, 10), relu, n, "softmax", "adam")
+    for channels in ((8, 16), (32, 64)):
+        name = f"LeNet {channels[0]} and {channels[1]} channels, batch 64"
+        x, y, kind = normal(64, 1, 28, 28), labels(64), torch_lenet(channels)
+        yield Case(name, x, y, lambda c=channels: lenet(c), kind, "softmax", "adam")
+    for n in (64, 128):
+        name, kind = f"LSTM {n} units, 50 steps, batch 32", torch_lstm(n, n)
+        yield Case(name, normal(50, 32, n), labels(32), lambda n=n: last_step(n), kind, "softmax", "adam")
+
+
+def last_step(n):
+    """An LSTM of n inputs and n units, and a classifier on its last state."""
+    return [LSTM(n, n, sequences=False), Dense(n, 10)]
