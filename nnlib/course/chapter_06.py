@@ -201,7 +201,7 @@ def _phase(step):
     if step <= 5:
         return "forward: circles hold activations, lines weights"
     if step <= 17:
-        return "backward: circles fill with δ, lines with gradients ∂"
+        return "backward: circles fill with δ, ∂ marks a gradient"
     return "update: the new weights"
 
 
@@ -234,8 +234,9 @@ def _numbers(step, net, p):
     o = [unit("o", k, p["a2"][0, k], p["dz2"][0, k], 6 + k) for k in range(2)]
     first = _lines(step, FIRST, FIRST_KNOWN, net.W1, net.b1, p["dW1"], p["db1"], 19, digits=4)
     second = _lines(step, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)
-    if 11 <= step <= 17:  # δ travels back through the weights: show them, not their gradients
-        second[:2] = _lines(0, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)[:2]
+    if step <= 17:  # δ travels back through these weights: show them, and a gradient only while it is computed
+        weights = _lines(0, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)
+        second = [[second[i][k] if step == SECOND_KNOWN[i][k] else weights[i][k] for k in range(2)] for i in range(3)]
     last = [
         [short(p["da2"][0, k], 4) if step >= 6 + k else short(p["errors"][0, k], 4) if step >= 5 else ""]
         for k in (0, 1)
