@@ -44,8 +44,8 @@ def copy_mathjax(app, exception):
 
 
 def shorter_path(match):
-    """Path data with two decimals, or none among the shapes of letters, which are a thousand times as large."""
-    digits = 0 if "id=" in match[0] else 2
+    """Path data with one decimal, or none among the shapes of letters, which are a thousand times as large."""
+    digits = 0 if "id=" in match[0] else 1
 
     def shorter(number):
         return f"{float(number[0]):.{digits}f}".rstrip("0").rstrip(".") if digits else f"{float(number[0]):.0f}"
@@ -61,7 +61,7 @@ def one_style(match):
 
 
 def shorten_drawings(app, exception):
-    """Round the coordinates of the drawn figures to a hundredth of a point, which halves them."""
+    """Round the coordinates of the drawn figures to a tenth of a point, which halves them."""
     if exception or app.builder.format != "html":
         return
     for drawing in (pathlib.Path(app.outdir) / "_images").glob("*.svg"):
@@ -70,7 +70,7 @@ def shorten_drawings(app, exception):
             continue
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = re.sub(r'(<path [^>]*?\b)d="([^"]*)"', shorter_path, text)
-        text = re.sub(r'\b(x|y|cx|cy|width|height)="(-?\d+\.\d{3,})"', lambda m: f'{m[1]}="{float(m[2]):.2f}"', text)
+        text = re.sub(r'\b(x|y|cx|cy|width|height)="(-?\d+\.\d{3,})"', lambda m: f'{m[1]}="{float(m[2]):.1f}"', text)
         text = re.sub(r'style="([^"]*)"', lambda m: m[0].replace(": ", ":").replace("; ", ";"), text)
         text = re.sub(r">\s+<", "><", text)
         text = re.sub(r'(?:<use [^>]*? style="([^"]*)"/>)(?:<use [^>]*? style="\1"/>)+', one_style, text)

@@ -9,6 +9,7 @@ A cached output is used only while nnlib, its data, the pins and the Python are 
 import argparse
 import concurrent.futures
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -100,7 +101,9 @@ def cell_texts(notebook):
     """The outputs of each code cell as they are committed."""
     stripped = notebooks.strip(notebook)
     return [
-        "\n".join(repr(dict(output)) for output in cell.outputs) for cell in stripped.cells if cell.cell_type == "code"
+        json.dumps(cell.outputs, sort_keys=True, ensure_ascii=False)
+        for cell in stripped.cells
+        if cell.cell_type == "code"
     ]
 
 

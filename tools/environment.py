@@ -61,7 +61,7 @@ def version_of(python):
 
 
 def run(*command):
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONWARNINGS": "ignore"}
     if subprocess.run(list(map(str, command)), cwd=ROOT, env=environment).returncode:
         raise Missing(
             f"`{' '.join(map(str, command[1:6]))} ...` failed, see above; if it could not reach the package index, "
