@@ -28,7 +28,10 @@ def step_decay(learning_rate, factor, every):
 
 
 def cosine(learning_rate, steps, final=0.0):
-    """From learning_rate down to ``final`` along half a cosine in ``steps`` steps (Loshchilov & Hutter 2017, eq. 5)."""
+    """From learning_rate down to ``final`` along half a cosine in ``steps`` steps (Loshchilov & Hutter 2017, eq. 5).
+
+    It stays there; PyTorch's ``CosineAnnealingLR`` goes up again.
+    """
     _positive(learning_rate=learning_rate, steps=steps)
 
     def schedule(step):
@@ -40,7 +43,8 @@ def cosine(learning_rate, steps, final=0.0):
 def warmup(schedule, steps):
     """From near 0 to ``schedule`` along a line in ``steps`` steps, then ``schedule``, which has counted on from 0.
 
-    The first step is schedule(0) / steps, so that no step is lost.
+    The first step is schedule(0) / steps, so that no step is lost: PyTorch's ``LinearLR`` with start_factor 1 / steps
+    and total_iters = steps - 1.
     """
     _positive(steps=steps)
     schedule = as_schedule(schedule)
@@ -58,11 +62,13 @@ def one_cycle(learning_rate, steps, rise=0.3, start=25.0, final=1e4):
     steps : int
         Length of the cycle; later steps keep its last value.
     rise : float
-        Share of the steps that go up.
+        Share of the steps that go up, at most 1.
     start, final : float
         The first value is learning_rate / start, the last learning_rate / start / final.
     """
     _positive(learning_rate=learning_rate, steps=steps, rise=rise, start=start, final=final)
+    if rise > 1.0:
+        raise ValueError(f"rise is a share of the steps, at most 1, got {rise!r}")
     low, last = learning_rate / start, learning_rate / start / final
     top, end = rise * steps - 1.0, steps - 1.0
 
@@ -71,9 +77,9 @@ def one_cycle(learning_rate, steps, rise=0.3, start=25.0, final=1e4):
 
     def schedule(step):
         step = min(step, end)
-        if step <= top:
+        if step < top:
             return between(low, learning_rate, step / top)
-        return between(learning_rate, last, (step - top) / (end - top))
+        return between(learning_rate, last, (step - top) / (end - top) if top < end else 0.0)
 
     return schedule
 

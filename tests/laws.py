@@ -143,6 +143,8 @@ SCHEDULES = {
     "warmup of a schedule": (schedules.warmup(schedules.exponential(0.5, 0.9), 20), 0.025, 0.5 * 0.9**10 * 11 / 20),
     "one_cycle": (schedules.one_cycle(1.0, 40), 0.04, 0.04 + 0.48 * (1 - math.cos(math.pi * 10 / 11))),
     "one_cycle, its end": (schedules.one_cycle(1.0, 11, rise=0.5, start=2.0, final=10.0), 0.5, 0.05),
+    "one_cycle, down from the first step": (schedules.one_cycle(1.0, 10, rise=0.1, final=10.0), 1.0, 0.004),
+    "one_cycle, up to the last step": (schedules.one_cycle(1.0, 11, rise=1.0), 0.04, 1.0),
     "cosine, after its end": (schedules.cosine(0.5, 5, final=0.1), 0.5, 0.1),
 }
 

@@ -214,6 +214,7 @@ def test_a_gradient_check_changes_nothing_and_wants_float64():
         (lambda: losses.contrastive(np.ones((4, 2)), [1, 2]), ValueError, "0 or 1"),
         (lambda: losses.triplet(np.ones((4, 2))), ValueError, "groups of 3"),
         (lambda: schedules.warmup(0.1, 0), ValueError, "steps is a positive"),
+        (lambda: schedules.one_cycle(0.1, 10, rise=1.5), ValueError, "share of the steps"),
         (lambda: accuracy(np.ones((3, 2)), [0, 1]), ValueError, "one target per output"),
         (lambda: accuracy(np.ones((0, 2)), []), ValueError, "at least one example"),
         (lambda: EarlyStopping(0), ValueError, "at least 1 epoch"),
