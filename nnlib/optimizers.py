@@ -286,6 +286,7 @@ def clip_by_norm(grad, limit):
     """grad <- grad min(1, limit / ||grad||), in place; returns ||grad|| as it was.
 
     The direction stays (Pascanu et al. 2013, algorithm 1).  A NaN or infinite norm leaves grad alone.
+    PyTorch divides by ||grad|| + 1e-6 and so stays a little below the limit.
     """
     norm = float(np.sqrt(np.vdot(grad, grad)))
     if limit < norm < np.inf:
@@ -302,7 +303,7 @@ class ParameterAverage:
     """A mean of the parameters on their way, kept beside them: mean <- beta mean + (1 - beta) theta.
 
     ``value()`` corrects the start from 0 by 1 / (1 - beta^t); ``beta=None`` is the plain mean of all that was added
-    (Polyak & Juditsky 1992).
+    (Polyak & Juditsky 1992), PyTorch's ``AveragedModel``.  With beta PyTorch's starts from the first theta instead.
     """
 
     def __init__(self, beta=None):

@@ -40,6 +40,10 @@ class Dense(Layer):
     W : Parameter (n_in, n_out)
         PyTorch's ``Linear.weight`` is its transpose.
     b : Parameter (n_out,)
+
+    Notes
+    -----
+    PyTorch's ``Linear`` draws both from uniform(-1 / sqrt(n_in), 1 / sqrt(n_in)): a sixth of He's variance.
     """
 
     def __init__(self, n_in, n_out, init=he_normal):

@@ -190,6 +190,8 @@ class RMSNorm(Layer):
     """out = gamma x / sqrt(mean(x^2) + eps), the mean over the features of one example: LayerNorm without the mean and
     without beta (Zhang & Sennrich 2019, eq. 4).   x (N, D) -> (N, D)
 
+    PyTorch's default is the rounding error of the dtype as eps; here it is that of the other norms.
+
     Attributes
     ----------
     gamma : Parameter (n,)

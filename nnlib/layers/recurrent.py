@@ -108,7 +108,7 @@ class Recurrent(Layer):
     W_x : Parameter (D, gates H)
     W_h : Parameter (H, gates H)
     b : Parameter (gates H,)
-        PyTorch's ``bias_ih + bias_hh``.
+        PyTorch's ``bias_ih + bias_hh``; in the last third of a GRU's ``bias_ih`` alone (see ``b_n``).
     final : tuple of ndarray (N, H)
         State after the last step: (h,) or, for an LSTM, (h, c).
     dinitial : tuple of ndarray (N, H)
@@ -250,7 +250,8 @@ class LSTM(Recurrent):
     Parameters
     ----------
     forget_bias : float
-        First value of the forget gate's bias: 1 keeps the gate open at first (Jozefowicz et al. 2015); PyTorch has 0.
+        First value of the forget gate's bias: 1 keeps the gate open at first (Jozefowicz et al. 2015); PyTorch draws it
+        around 0, like all its first values.
     """
 
     gates, n_states = 4, 2
