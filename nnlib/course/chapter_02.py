@@ -65,6 +65,12 @@ def discs(n, rng):
     return x, (distance < r).any(axis=1).astype(np.int64)
 
 
+def distance_to_discs(x):
+    """How far each point is from the nearer edge of a disc, inside or outside.  x (N, 2) -> (N,)"""
+    centers, r = DISCS
+    return np.abs(np.linalg.norm(x[:, None] - centers, axis=2) - r).min(axis=1)
+
+
 def polygon(n_edges, radius=1.0, center=(0.0, 0.0)):
     """The half-planes W (2, n_edges), b (n_edges,) whose common part is a regular polygon: x @ W + b >= 0 inside."""
     angle = 2.0 * math.pi * (np.arange(n_edges) + 0.25) / n_edges
@@ -262,6 +268,8 @@ def draw_mistakes(counts, mistakes):
     left.loglog(counts[:, 0], counts[:, 1], "o", color=color("train"), alpha=0.7, label="mistakes")
     left.loglog(counts[:, 0], counts[:, 2], "_", markersize=9, color=color("gradient"), label="bound $(R/\\gamma)^2$")
     left.set(xlabel="margin γ", ylabel="mistakes", title="8 random sets for each margin")
+    left.set_xticks([0.02, 0.05, 0.1, 0.2, 0.4], ["0.02", "0.05", "0.1", "0.2", "0.4"])
+    left.xaxis.minorticks_off()
     left.legend()
     right.hist(mistakes, bins=np.arange(0, 320, 20), color=color("train"))
     right.set(xlabel="mistakes until none is left", ylabel="pairs of digits", title="45 pairs of digits")
@@ -468,7 +476,7 @@ def perceptron_frame(data, mistakes):
         overlay.append(Lines(at[None], colors=("gradient",), marks=[(*at, "last mistake")]))
     side = (grid(-1.3, 1.3, 32) @ w + b >= 0).astype(int).reshape(32, 32)
     plane = Field(
-        side, x=(-1.3, 1.3), y=(-1.3, 1.3), classes=True, labels=("0", "1"), overlay=overlay,
+        side, x=(-1.3, 1.3), y=(-1.3, 1.3), classes=True, labels=("says 0", "says 1"), overlay=overlay,
         x_label="x₁", y_label="x₂", title=f"after {k} mistake{'s' * (k != 1)}",
     )  # fmt: skip
     ks, size = np.arange(PERCEPTRON_STEPS + 1), np.linalg.norm(path, axis=1)
