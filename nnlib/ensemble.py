@@ -1,0 +1,570 @@
+"""Ensemble: many networks of one shape trained in one go, by the kernels of one network with a leading axis E.
+
+A NumPy call on a tiny network costs more in being called than in computing.  Here one call serves all E networks, so
+that a sweep over learning rates, penalties or seeds costs a fraction of training the networks one after another.  Each
+network gets the numbers that it would get alone from :func:`nnlib.training.fit`, up to rounding.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnlib import losses
+from nnlib.activations import as_float, log_softmax, softplus
+from nnlib.callbacks import Progress
+from nnlib.layers import Activation, Dense, Dropout
+from nnlib.layers.dense import affine
+from nnlib.layers.dropout import keep_mask
+from nnlib.layers.layer import Layer
+from nnlib.metrics import predicted_classes
+from nnlib.network import Sequential
+from nnlib.parameters import Parameter
+from nnlib.schedules import as_schedule
+from nnlib.training import History, Run, _examples
+
+# --- kernels: affine of nnlib.layers.dense takes a leading axis as it is ----------------------------------------------
+
+
+def affine_backward(dout, x, W, dW, db, dx=None):
+    """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T, for each model.   Skips dx where ``dx`` is None.
+
+    dout (E, N, D_out), x (E, N, D_in) or (N, D_in) for all, W, dW (E, D_in, D_out), db (E, D_out), dx (E, N, D_in)
+    """
+    np.matmul(x.swapaxes(-1, -2), dout, out=dW)
+    ones = np.ones((1, dout.shape[1]), dout.dtype)
+    np.matmul(ones, dout, out=db[:, None, :])  # ten times as fast as a sum over the middle axis
+    if dx is not None:
+        product = np.multiply if W.shape[2] == 1 else np.matmul  # of a column and a row: the same, and faster
+        product(dout, W.swapaxes(-1, -2), out=dx)
+    return dx
+
+
+class StackedDense(Layer):
+    """out[e] = x[e] @ W[e] + b[e], or x @ W[e] + b[e] where all models see one batch.
+
+    Parameters
+    ----------
+    dense : Dense
+        Of one model.
+    n_models : int
+
+    Attributes
+    ----------
+    W : Parameter (E, n_in, n_out)
+    b : Parameter (E, n_out)
+    """
+
+    def __init__(self, dense, n_models):
+        self.n_models, self.n_in, self.n_out = n_models, dense.n_in, dense.n_out
+        self.W, self.b = (Parameter((n_models, *p.shape), p.init, p.decay) for p in (dense.W, dense.b))
+
+    def forward(self, x, training=False):
+        self.x = x
+        out = self.array("out", (self.n_models, x.shape[-2], self.n_out))
+        return affine(x, self.W.value, self.b.value[:, None, :], out=out)
+
+    def backward(self, dout, input_gradient=True):
+        dx = self.array("dx", (*dout.shape[:2], self.n_in)) if input_gradient else None
+        return affine_backward(dout, self.x, self.W.value, self.W.grad, self.b.grad, dx)
+
+
+class StackedDropout(Dropout):
+    """Dropout in which each model draws from the generator that it would use alone.
+
+    Parameters
+    ----------
+    dropouts : sequence of Dropout
+        One a model, of equal p.
+    """
+
+    def __init__(self, dropouts):
+        super().__init__(dropouts[0].p)
+        self.rngs = [copy.deepcopy(dropout.rng) for dropout in dropouts]
+
+    def prepare(self, rng, dtype):
+        Layer.prepare(self, rng, dtype)
+
+    def forward(self, x, training=False):
+        self.shape, self.mask = x.shape, None
+        if not (training and self.p):
+            return x
+        self.mask = self.array("mask", x.shape)
+        for rng, mask in zip(self.rngs, self.mask):
+            keep_mask(rng, mask.shape, self.p, mask)
+        return np.multiply(x, self.mask, out=self.array("out", x.shape))
+
+
+# --- losses: those of nnlib.losses with a leading axis, a value per model ---------------------------------------------
+
+
+def mean_squared_errors(output, target):
+    """L_e = mean (output_e - target)^2 for each model e; dL_e/doutput_e = 2 (output_e - target) / (N D).
+
+    output (E, N, D), target (N, D) -> values (E,), gradient (E, N, D), as :func:`nnlib.losses.mean_squared_error`
+    """
+    output, target = _pair("mean_squared_error", output, target)
+    gradient = output - target
+    flat = gradient.reshape(len(gradient), -1)
+    values = np.vecdot(flat, flat) / target.size
+    gradient *= 2.0 / target.size
+    return values, gradient
+
+
+def binary_cross_entropies(output, target):
+    """L_e = mean [log(1 + exp(z)) - z y] over the logits z of model e; dL_e/dz = (sigmoid(z) - y) / (N K).
+
+    output (E, N, K), target (N, K) -> values (E,), gradient (E, N, K), as :func:`nnlib.losses.binary_cross_entropy`
+    """
+    z, y = _pair("binary_cross_entropy", output, target)
+    if not (y.min() >= 0.0 and y.max() <= 1.0):
+        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
+    log_sum = softplus(z)
+    flat = z.reshape(len(z), -1)
+    values = (log_sum.reshape(flat.shape).sum(axis=1) - flat @ y.reshape(-1)) / y.size
+    gradient = np.subtract(z, log_sum, out=log_sum)
+    np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))
+    gradient -= y
+    gradient *= 1.0 / y.size
+    return values, gradient
+
+
+def softmax_cross_entropies(output, target):
+    """L_e = mean over the batch of -sum_k y_k log softmax(z)_k, z the logits of model e; dL_e/dz = (softmax(z) - y) / N
+
+    output (E, N, K), target (N,) of int or (N, K) -> values (E,), gradient (E, N, K), as
+    :func:`nnlib.losses.softmax_cross_entropy` without weights and smoothing
+    """
+    z = as_float(output)
+    _, n, k = z.shape
+    y = losses.one_hot(target, k, z.dtype) if np.ndim(target) == 1 else np.asarray(target, z.dtype)
+    if y.shape != (n, k):
+        raise ValueError(
+            f"logits of shape {z.shape} take {n} class numbers or targets of shape {(n, k)}, got {y.shape}"
+        )
+    log_p = log_softmax(z)
+    values = log_p.reshape(len(z), -1) @ y.reshape(-1) / -n
+    gradient = np.exp(log_p, out=log_p)
+    if np.ndim(target) != 1:
+        gradient *= y.sum(axis=1, keepdims=True)  # 1 where y is a distribution
+    gradient -= y
+    gradient *= 1.0 / n
+    return values, gradient
+
+
+def _pair(name, output, target):
+    output = as_float(output)
+    target = np.asarray(target, output.dtype)
+    if output.shape[1:] != target.shape:
+        raise ValueError(
+            f"{name} takes a target of shape {output.shape[1:]} for each of the {len(output)} models, "
+            f"got {target.shape}" + (": use target.reshape(-1, 1)" if output.shape[1:] == (*target.shape, 1) else "")
+        )
+    return output, target
+
+
+STACKED = {
+    losses.mean_squared_error: mean_squared_errors,
+    losses.binary_cross_entropy: binary_cross_entropies,
+    losses.softmax_cross_entropy: softmax_cross_entropies,
+}
+
+
+def for_each_model(loss):
+    """``stacked(output (E, N, ...), target) -> values (E,), gradient`` of an ordinary loss.
+
+    The three of ``STACKED`` are computed for all models at once; any other loss is called E times.
+    """
+
+    def one_by_one(output, target):
+        values, gradients = zip(*(loss(z, target) for z in output))
+        return np.array(values), np.stack(gradients)
+
+    return STACKED.get(loss, one_by_one)
+
+
+# --- the networks -----------------------------------------------------------------------------------------------------
+
+
+class Ensemble:
+    """E networks of one shape over one array of parameters.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(rng) -> Sequential`` of Dense, Activation and Dropout layers, the same at each call but for its numbers.
+    seeds : sequence of int or np.random.Generator
+        One a model; equal seeds give equal networks.
+
+    Attributes
+    ----------
+    theta, grad : ndarray (E, P)
+        Row e is the vector of model e; the layers' arrays of shape (E, ...) are views of these.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other layers, for networks of different shapes, and for a ``make`` that gives one network twice.
+
+    Examples
+    --------
+    >>> ensemble = Ensemble(lambda rng: Sequential(Dense(2, 16), Activation(tanh), Dense(16, 1), rng=rng), range(64))
+    >>> optimizer = Momentum(ensemble.learning_rates(np.geomspace(1e-3, 10, 64)))
+    >>> histories = fit_ensemble(ensemble, binary_cross_entropy, optimizer, (x, y), epochs=20, rng=rng)
+    >>> best = ensemble.network(np.argmin([history.train_loss[-1] for history in histories]))
+    """
+
+    def __init__(self, make, seeds):
+        self._stack([make(np.random.default_rng(seed)) for seed in seeds])
+
+    @classmethod
+    def of(cls, networks):
+        """An ensemble that starts from the parameters of these networks, which stay as they are."""
+        ensemble = cls.__new__(cls)
+        ensemble._stack(list(networks))
+        return ensemble
+
+    @classmethod
+    def like(cls, network, rngs):
+        """An ensemble of networks like this one, each with first values drawn anew from its generator or seed."""
+        return cls(lambda rng: copy.deepcopy(network).initialize(rng, network.dtype), rngs)
+
+    def _stack(self, networks):
+        _alike(networks)
+        self.template, self.n_models, self.dtype = networks[0], len(networks), networks[0].dtype
+        self.theta = np.stack([network.theta for network in networks])
+        self.grad = np.zeros_like(self.theta)
+        self.layers = [_stacked(layers) for layers in zip(*(network.layers for network in networks))]
+        start = 0
+        for p in self.parameters:
+            stop = start + p.size // self.n_models
+            p.bind(self.theta[:, start:stop], self.grad[:, start:stop])
+            start = stop
+        for layer in self.layers:
+            layer.prepare(None, self.dtype)
+
+    @property
+    def parameters(self):
+        """The parameters of all layers, of shape (E, ...), in order of their definition."""
+        return [p for layer in self.layers for p in layer.parameters]
+
+    def __len__(self):
+        return self.n_models
+
+    def forward(self, x, training=False):
+        """Outputs (E, N, K) for one batch x (N, D), or for a batch per model x (E, N, D).
+
+        The array belongs to the ensemble until its next forward.
+        """
+        x = self._at_the_door(x)
+        if x.ndim == 2 and not isinstance(self.layers[0], StackedDense):
+            x = np.broadcast_to(x, (self.n_models, *x.shape))
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dout, input_gradient=True):
+        """Fill ``grad`` (E, P) from dL_e/doutput_e (E, N, K); returns dL_e/dx (E, N, D) unless it is not wanted."""
+        for layer in self.layers[:0:-1]:
+            dout = layer.backward(dout)
+        return self.layers[0].backward(dout, input_gradient)
+
+    def predict(self, x, batch_size=512):
+        """Outputs (E, N, K) for x (N, D), outside training, as an array of your own."""
+        x = self._at_the_door(x)
+        rows = range(0, x.shape[-2], batch_size)
+        return np.concatenate([self.forward(x[..., i : i + batch_size, :]).copy() for i in rows], axis=1)
+
+    def network(self, e):
+        """Model e as an ordinary Sequential of its own: parameters copied, Dropout where its draws are now."""
+        network = copy.deepcopy(self.template).initialize(np.random.default_rng(0), self.dtype)
+        network.theta[...] = self.theta[e]
+        for layer, stacked in zip(network.layers, self.layers):
+            if isinstance(stacked, StackedDropout):
+                layer.rng = copy.deepcopy(stacked.rngs[e])
+        return network
+
+    def windows(self):
+        """E Sequentials that look at the rows of ``theta`` and ``grad``: what is written into one is written here."""
+        networks = [copy.deepcopy(self.template) for _ in range(self.n_models)]
+        for e, network in enumerate(networks):
+            network.theta, network.grad = self.theta[e], self.grad[e]
+            start = 0
+            for p in network.parameters:
+                stop = start + p.size
+                p.bind(network.theta[start:stop], network.grad[start:stop])
+                start = stop
+        return networks
+
+    def learning_rates(self, rates):
+        """A schedule for an optimizer, of one learning rate (or schedule) per model: step -> column (E, 1).
+
+        ``Adam(ensemble.learning_rates([0.1, 0.01, cosine(0.1, 500)]))`` steps all models, each at its own rate.
+        """
+        rates = list(rates)
+        if len(rates) != self.n_models:
+            raise ValueError(f"{self.n_models} models take {self.n_models} learning rates, got {len(rates)}")
+        schedules = [as_schedule(rate) for rate in rates]
+
+        def columns(step):
+            return np.array([[schedule(step)] for schedule in schedules], self.dtype)
+
+        column = columns(0)
+        return columns if any(map(callable, rates)) else lambda step: column
+
+    def snapshot(self):
+        """A copy of all parameters."""
+        return self.theta.copy()
+
+    def restore(self, snapshot):
+        """Go back to a snapshot of this ensemble."""
+        if snapshot.shape != self.theta.shape:
+            raise ValueError(f"this ensemble has parameters of shape {self.theta.shape}, got {snapshot.shape}")
+        self.theta[...] = snapshot
+
+    def _at_the_door(self, x):
+        x = np.asarray(x)
+        if x.dtype.kind not in "iubf":
+            raise TypeError(f"{self!r} takes real numbers, got dtype {x.dtype}")
+        x = x.astype(self.dtype, copy=False)
+        n_in = next((layer.n_in for layer in self.layers if isinstance(layer, StackedDense)), None)
+        wanted = x.ndim == 2 or (x.ndim == 3 and len(x) == self.n_models)
+        if not (wanted and x.size and n_in in (None, x.shape[-1])):
+            n_in = "D" if n_in is None else n_in
+            raise ValueError(
+                f"{self!r} takes x of shape (N, {n_in}) or ({self.n_models}, N, {n_in}) with N >= 1, got {x.shape}"
+            )
+        return x
+
+    def __repr__(self):
+        return f"Ensemble of {self.n_models} × {self.template!r}"
+
+
+def _alike(networks):
+    """Networks that can be stacked, or an error."""
+    if not networks:
+        raise ValueError("an Ensemble takes at least one network: give a seed for each")
+    for network in networks:
+        if not isinstance(network, Sequential):
+            raise TypeError(f"an Ensemble is made of Sequential networks, got {network!r}")
+        if network.dtype is None:
+            raise ValueError("an Ensemble takes networks with first values: make Sequential(..., rng=rng)")
+    first = networks[0]
+    for layer in first.layers:
+        if type(layer) not in (Dense, Activation, Dropout):
+            raise TypeError(
+                f"an Ensemble stacks Dense, Activation and Dropout layers, got {layer!r}: "
+                "train such networks one by one"
+            )
+    if len(set(map(id, networks))) < len(networks):
+        raise ValueError("an Ensemble takes each network once: build the Sequential inside make(rng)")
+    for network in networks[1:]:
+        if repr(network) != repr(first) or network.dtype != first.dtype:
+            raise ValueError(
+                f"the networks of an Ensemble are alike, got {first.dtype} {first!r} and {network.dtype} {network!r}"
+            )
+
+
+def _stacked(layers):
+    """One layer for E equal layers."""
+    first = layers[0]
+    if isinstance(first, Dense):
+        return StackedDense(first, len(layers))
+    return StackedDropout(layers) if isinstance(first, Dropout) else Activation(first.function)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class MemberHistory(History):
+    """The history of one model of an ensemble; ``diverged`` says when and how its loss became NaN or infinite, or is
+    empty.  The lists of a model that diverged end there.
+    """
+
+    diverged: str = ""
+
+    def __repr__(self):
+        return super().__repr__() + (f"; {self.diverged}" if self.diverged else "")
+
+
+def fit_ensemble(
+    ensemble,
+    loss,
+    optimizer,
+    train,
+    validation=None,
+    *,
+    epochs,
+    batch_size=32,
+    penalty=None,
+    callbacks=(),
+    rng,
+    progress=True,
+):
+    """Train the networks of an ensemble on the same batches, all at once.
+
+    Model e gets what ``fit(ensemble.network(e), ...)`` with a generator of equal state would give it, up to rounding.
+    A model whose loss becomes NaN or infinite keeps the parameters it has then, and the others go on.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    loss : callable
+        As for :func:`nnlib.training.fit`: one of :mod:`nnlib.losses`.
+    optimizer : Optimizer
+        With one learning rate for all, or with one per model: ``Adam(ensemble.learning_rates([...]))``.
+    train, validation : (x, y)
+        x (N, D), y (N,) class numbers or (N, K) targets.
+    epochs, batch_size : int
+    penalty : callable or sequence of E callables, optional
+        As for ``fit``, for all models or one per model.
+    callbacks : sequence of Callback
+        They see the ensemble as ``run.network`` and, as ``run.history``, the medians over the models still running.
+    rng : np.random.Generator
+        Shuffles, for all models alike.
+    progress : bool
+        Show a line of progress where somebody watches.
+
+    Returns
+    -------
+    list of MemberHistory
+        One a model.
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"fit_ensemble takes an Ensemble, got {ensemble!r}: for one network use fit")
+    x, y = _examples("train", train)
+    x = x.astype(ensemble.dtype, copy=False)
+    if validation is not None:
+        validation = _examples("validation", validation)
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"fit takes at least one epoch and batches of at least one, got {epochs=} and {batch_size=}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    record = _Record(ensemble, optimizer, for_each_model(loss), y.ndim == 1 and y.dtype.kind in "iu")
+    penalize = _for_all(ensemble, penalty)
+    run = Run(ensemble, optimizer, History(), epochs, validation is not None)
+    watchers = [*callbacks, *([Progress()] if progress else [])]
+    for watcher in watchers:
+        watcher.start(run)
+    try:
+        for run.epoch in range(epochs):
+            order = rng.permutation(len(x))
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what overflows is in the histories
+                for start in range(0, len(x), batch_size):
+                    batch = order[start : start + batch_size]
+                    record.step(x[batch], y[batch], penalize)
+                    if not record.running.any():
+                        return record.histories()
+                record.epoch(validation)
+            record.medians(run.history)
+            wishes_to_stop = [watcher.epoch(run) for watcher in watchers]  # a list: every watcher sees every epoch
+            if any(wishes_to_stop):
+                break
+    finally:
+        for watcher in watchers:
+            watcher.end(run)
+    return record.histories()
+
+
+class _Record:
+    """The steps of an ensemble, what they gave for each model, and which models still run."""
+
+    def __init__(self, ensemble, optimizer, loss, classes):
+        self.ensemble, self.optimizer, self.loss, self.classes = ensemble, optimizer, loss, classes
+        self.running = np.ones(len(ensemble), bool)
+        self.stopped = {}  # model: number of its steps, number of its epochs, the reason
+        self.rows = {name: [] for name in vars(History())}  # each a list of arrays (E,)
+        self.totals, self.n_right, self.n_seen = 0.0, 0, 0  # of this epoch
+
+    def step(self, x, y, penalize):
+        """One batch: forward, loss, backward, and a step of the models whose loss is finite."""
+        ensemble, optimizer = self.ensemble, self.optimizer
+        output = ensemble.forward(x, training=True)
+        values, dout = self.loss(output, y)
+        values = values.astype(np.float64)
+        ensemble.backward(dout, input_gradient=False)
+        if self.classes:
+            self.n_right += _n_right(output, y)
+        penalize()
+        if not np.isfinite(values[self.running]).all():
+            self.freeze(values)
+        self.rows["batch_loss"].append(values)
+        self.rows["learning_rate"].append(self.rates())
+        self.totals += values * len(x)
+        self.n_seen += len(x)
+        optimizer.step(ensemble.theta, ensemble.grad)
+        if self.stopped:
+            ensemble.theta[~self.running] = self.kept
+
+    def rates(self):
+        """The learning rate of each model's next step (E,)."""
+        return np.broadcast_to(np.ravel(self.optimizer.learning_rate), self.running.shape)
+
+    def freeze(self, values):
+        """Stop the models whose loss is NaN or infinite, before this step."""
+        n_steps, n_epochs = len(self.rows["batch_loss"]), len(self.rows["train_loss"])
+        for e in np.flatnonzero(self.running & ~np.isfinite(values)):
+            norm = np.linalg.norm(self.ensemble.grad[e])
+            text = f"the loss became {values[e]} at step {n_steps} (epoch {n_epochs}): "
+            text += f"learning rate {self.rates()[e]:g}, gradient norm {norm:.3g}"
+            self.stopped[int(e)] = n_steps, n_epochs, text
+        self.running &= np.isfinite(values)
+        self.kept = self.ensemble.theta[~self.running]
+
+    def epoch(self, validation):
+        """The means over the epoch, and the losses after it."""
+        self.rows["train_loss"].append(self.totals / self.n_seen)
+        if self.classes:
+            self.rows["train_accuracy"].append(self.n_right / self.n_seen)
+        if validation is not None:
+            x, y = validation
+            output = self.ensemble.predict(x)
+            self.rows["validation_loss"].append(self.loss(output, y)[0])
+            if self.classes:
+                self.rows["validation_accuracy"].append(_n_right(output, y) / len(y))
+        self.totals, self.n_right, self.n_seen = 0.0, 0, 0
+
+    def medians(self, history):
+        """Bring ``history`` up to date with the medians over the models that run."""
+        for name, rows in self.rows.items():
+            kept = getattr(history, name)
+            if rows[len(kept) :]:
+                kept += np.median(np.array(rows[len(kept) :])[:, self.running], axis=1).tolist()
+
+    def histories(self):
+        """A history per model; where one was stopped, its lists are cut there."""
+        tables = {name: np.array(rows, float) for name, rows in self.rows.items() if rows}
+        histories = []
+        for e in range(len(self.ensemble)):
+            n_steps, n_epochs, text = self.stopped.get(e, (None, None, ""))
+            history = MemberHistory(diverged=text)
+            for name, table in tables.items():
+                end = n_steps if name in ("batch_loss", "learning_rate") else n_epochs
+                setattr(history, name, table[:end, e].tolist())
+            histories.append(history)
+        return histories
+
+
+def _n_right(output, labels):
+    """How many rows each model gets right: outputs (E, N, K), class numbers (N,) -> (E,)"""
+    predicted = predicted_classes(output.reshape(-1, output.shape[2])).reshape(output.shape[:2])
+    return np.count_nonzero(predicted == labels, axis=1)
+
+
+def _for_all(ensemble, penalty):
+    """A function without arguments that adds the gradient of the penalty, or of one penalty per model."""
+    if penalty is None:
+        return lambda: None
+    penalties = [penalty] * len(ensemble) if callable(penalty) else list(penalty)
+    if len(penalties) != len(ensemble):
+        raise ValueError(f"{len(ensemble)} models take one penalty or {len(ensemble)}, got {len(penalties)}")
+    if not all(map(callable, penalties)):
+        raise TypeError(f"a penalty is a function of the network such as L2(0.01), got {penalties!r}")
+    windows = ensemble.windows()
+
+    def penalize():
+        for penalty, window in zip(penalties, windows):
+            penalty(window)
+
+    return penalize
