@@ -128,7 +128,7 @@ def test_the_vectors_are_small():
 OURS_ALONE = {
     "CReLU", "DropConnect", "GaussianNoise", "Maxout", "NTKDense", "Residual",
     "Layer", "Activation", "Optimizer", "Elementwise", "constant", "zeros",
-    "as_float", "as_schedule", "by_name", "fans", "in_slices", "one_hot",
+    "as_float", "as_schedule", "by_name", "fans", "one_hot",
 }  # fmt: skip
 
 
