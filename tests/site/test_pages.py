@@ -104,12 +104,12 @@ UNREACHABLE = """() => [...document.querySelectorAll("article pre, article .tabl
 # The middle and the darkest of a picture's points, with the card that it lies on.
 LUMINANCE = """(image) => {
     const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 64;
+    canvas.width = canvas.height = 512;
     const pen = canvas.getContext("2d");
     pen.fillStyle = getComputedStyle(image).backgroundColor;
-    pen.fillRect(0, 0, 64, 64);
-    pen.drawImage(image, 0, 0, 64, 64);
-    const data = pen.getImageData(0, 0, 64, 64).data, values = [];
+    pen.fillRect(0, 0, 512, 512);
+    pen.drawImage(image, 0, 0, 512, 512);
+    const data = pen.getImageData(0, 0, 512, 512).data, values = [];
     for (let i = 0; i < data.length; i += 4)
         values.push(0.2126 * data[i] + 0.7152 * data[i + 1] + 0.0722 * data[i + 2]);
     values.sort((a, b) => a - b);
