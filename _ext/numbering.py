@@ -9,7 +9,7 @@ CHAPTER = re.compile(r"chapters/0*(\d+)_")
 
 
 def renumbered(fignumbers):
-    """{document: {kind: {id: (n, ...)}}} with (chapter, 1), (chapter, 2), ... in each chapter, in the order of before."""
+    """{document: {kind: {id: (n,)}}} with (chapter, 1), (chapter, 2) ... in each chapter, in the order of before."""
     result = {}
     for document, kinds in fignumbers.items():
         match = CHAPTER.match(document)
