@@ -442,7 +442,8 @@ def neuron_frame(w1, w2, b, activation):
         title="the neuron at x = (1, 1)",
     )  # fmt: skip
     name = TABLES.get(tuple(decided.tolist()))
-    where = "there is no line: z is the same everywhere" if not w.any() else "z = 0 on the line"
+    where = "z = 0 on the line" if line is not None else "the line z = 0 lies outside of the picture"
+    where = where if w.any() else "there is no line: z is the same everywhere"
     text = (
         f"z = {_terms((w1, ' x₁'), (w2, ' x₂'), (b, ''))}, and {where}. On (0, 0), (0, 1), (1, 0), (1, 1) the outputs "
         f"are {', '.join(f'{a:.2g}' for a in at_corners)}; decided by the sign of z they spell "
