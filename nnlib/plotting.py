@@ -155,9 +155,9 @@ def plot_elementwise(f, ax=None, *, low=-5.0, high=5.0, legend=True):
     z = np.linspace(low, high, 801)
     ax.axhline(0.0, color=color("muted"), linewidth=0.8)
     ax.axvline(0.0, color=color("muted"), linewidth=0.8)
-    ax.plot(z, _broken_at_jumps(f(z)), color=color("value"), label="h(z)")
-    ax.plot(z, _broken_at_jumps(f.derivative(z)), color=color("gradient"), linestyle=(0, (5, 1.5)), label="h'(z)")
-    ax.set(xlabel="pre-activation z", ylabel="h(z), h'(z)", title=str(f))
+    ax.plot(z, _broken_at_jumps(f(z)), color=color("value"), label="f(z)")
+    ax.plot(z, _broken_at_jumps(f.derivative(z)), color=color("gradient"), linestyle=(0, (5, 1.5)), label="f'(z)")
+    ax.set(xlabel="pre-activation z", ylabel="f(z), f'(z)", title=str(f))
     if legend:
         ax.legend()
     return ax
