@@ -20,6 +20,7 @@ from nnlib.layers.layer import Layer
 from nnlib.metrics import predicted_classes
 from nnlib.network import Sequential
 from nnlib.parameters import Parameter
+from nnlib.regularizers import L1, L2, ElasticNet
 from nnlib.schedules import as_schedule
 from nnlib.training import History, Run, _examples
 
@@ -561,10 +562,41 @@ def _for_all(ensemble, penalty):
         raise ValueError(f"{len(ensemble)} models take one penalty or {len(ensemble)}, got {len(penalties)}")
     if not all(map(callable, penalties)):
         raise TypeError(f"a penalty is a function of the network such as L2(0.01), got {penalties!r}")
+    strengths = [_strengths(penalty) for penalty in penalties]
+    if None not in strengths:
+        return _elastic(ensemble, *np.transpose(strengths))
     windows = ensemble.windows()
 
     def penalize():
         for penalty, window in zip(penalties, windows):
             penalty(window)
+
+    return penalize
+
+
+def _strengths(penalty):
+    """(l1, l2) of a penalty whose gradient is l1 sign(theta) + l2 theta; None for any other."""
+    if type(penalty) is L1:
+        return penalty.strength, 0.0
+    if type(penalty) is L2:
+        return 0.0, penalty.strength
+    return (penalty.l1, penalty.l2) if type(penalty) is ElasticNet else None
+
+
+def _elastic(ensemble, l1, l2):
+    """grad <- grad + l1 sign(theta) + l2 theta for the weights of all models at once; l1, l2 (E,)"""
+    decays = np.concatenate([np.full(p.size // len(ensemble), p.decay) for p in ensemble.parameters])  # (P,)
+    l1, l2 = ((column[:, None] * decays).astype(ensemble.dtype) for column in (l1, l2))
+    theta, grad, scratch = ensemble.theta, ensemble.grad, np.empty_like(ensemble.theta)
+    has_l1, has_l2 = l1.any(), l2.any()
+
+    def penalize():
+        if has_l1:
+            np.sign(theta, out=scratch)
+            np.multiply(scratch, l1, out=scratch)
+            np.add(grad, scratch, out=grad)
+        if has_l2:
+            np.multiply(theta, l2, out=scratch)
+            np.add(grad, scratch, out=grad)
 
     return penalize

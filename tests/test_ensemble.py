@@ -16,6 +16,7 @@ from nnlib.layers import Activation, BatchNorm, Dense, Dropout, NTKDense
 from nnlib.losses import binary_cross_entropy, mean_squared_error, softmax_cross_entropy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, AdamW, Momentum, Nesterov
+from nnlib.regularizers import L1, L2, AfterStep, ElasticNet, max_norm
 from nnlib.training import Diverged, fit
 
 DTYPES = [np.float32, np.float64]
@@ -190,7 +191,18 @@ class Shrink:
         return 0.5 * self.strength * sum(float(np.sum(p.value**2)) for p in network.parameters if p.decay)
 
 
-@pytest.mark.parametrize("penalties", [[Shrink(0.0), Shrink(0.1), Shrink(1.0)], Shrink(0.2)], ids=["own", "shared"])
+@pytest.mark.parametrize(
+    "penalties",
+    [
+        [Shrink(0.0), Shrink(0.1), Shrink(1.0)],
+        Shrink(0.2),
+        [L2(0.0), L2(0.1), L2(1.0)],
+        [L1(0.1), L2(0.1), ElasticNet(0.05, 0.3)],
+        [L1(0.1), Shrink(0.3), L2(0.1)],
+        L1(0.05),
+    ],
+    ids=["own", "shared", "own L2", "elastic", "of all kinds", "shared L1"],
+)
 def test_penalties_pull_each_model_as_they_would_alone(penalties):
     data = examples(np.random.default_rng(1))
     ensemble = Ensemble(small(), [0, 0, 0])
@@ -200,6 +212,17 @@ def test_penalties_pull_each_model_as_they_would_alone(penalties):
         penalty = penalties[e] if isinstance(penalties, list) else penalties
         network = small()(np.random.default_rng(0))
         fit(network, softmax_cross_entropy, Adam(0.01), data, penalty=penalty, epochs=2, rng=np.random.default_rng(2))
+        assert relative_error(ensemble.theta[e], network.theta) < 1e-10
+
+
+def test_a_projection_after_each_step_holds_for_every_model():
+    data, ensemble = examples(np.random.default_rng(1)), Ensemble(small(), [0, 1])
+    optimizer = AfterStep(SGD(ensemble.learning_rates([0.5, 0.1])), lambda learning_rate: max_norm(ensemble, 0.9))
+    fit_ensemble(ensemble, softmax_cross_entropy, optimizer, data, epochs=2, rng=np.random.default_rng(2))
+    for e, rate in enumerate((0.5, 0.1)):
+        network = small()(np.random.default_rng(e))
+        alone = AfterStep(SGD(rate), lambda learning_rate, network=network: max_norm(network, 0.9))
+        fit(network, softmax_cross_entropy, alone, data, epochs=2, rng=np.random.default_rng(2))
         assert relative_error(ensemble.theta[e], network.theta) < 1e-10
 
 
