@@ -95,6 +95,19 @@ def test_backward_overwrites_gradients_and_repeats_itself(make, shape):
 
 
 @layers
+@pytest.mark.parametrize("training", [False, True])
+def test_parameters_learn_the_same_where_nobody_wants_the_gradient_of_the_input(make, shape, training):
+    rng = np.random.default_rng(19)
+    layer = make().initialize(rng, np.float64)
+    dout = rng.normal(size=layer.forward(rng.normal(size=(5, *shape)), training).shape)
+    layer.backward(dout)
+    gradient = layer.grad.copy()
+    layer.grad[...] = np.nan
+    layer.backward(dout, input_gradient=False)
+    np.testing.assert_array_equal(layer.grad, gradient)
+
+
+@layers
 def test_rows_of_a_batch_do_not_see_each_other(make, shape):
     rng = np.random.default_rng(5)
     layer = make().initialize(rng, np.float64)
@@ -233,6 +246,8 @@ def test_out_is_filled_and_returned_even_where_it_is_the_argument(f):
     in_place = z.copy()
     f.derivative(in_place, out=in_place)
     np.testing.assert_array_equal(in_place, slope)
+    assert f.derivative(z, out=out) is out
+    np.testing.assert_array_equal(out, slope)
     in_place = a.copy()
     f.derivative(z, in_place, out=in_place)
     np.testing.assert_array_equal(in_place, slope)

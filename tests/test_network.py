@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+import nnlib
 from nnlib import losses, schedules
 from nnlib.activations import relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
@@ -17,7 +18,7 @@ from nnlib.layers import Activation, CReLU, Dense, Dropout, Layer, Maxout, PReLU
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential
-from nnlib.optimizers import SGD, Adam, Momentum, ParameterAverage, clip_by_norm, clip_by_value
+from nnlib.optimizers import SGD, Adam, Momentum, Optimizer, ParameterAverage, clip_by_norm, clip_by_value
 from nnlib.parameters import Parameter
 from nnlib.training import Diverged, History, fit
 
@@ -225,11 +226,20 @@ def test_a_wrong_call_says_what_was_wanted(call, error, text):
         call()
 
 
-def test_the_abstract_layer_computes_nothing():
+def test_the_abstract_layer_and_optimizer_compute_nothing():
     with pytest.raises(NotImplementedError):
         Layer().forward(None)
     with pytest.raises(NotImplementedError):
         Layer().backward(None)
+    with pytest.raises(NotImplementedError):
+        Optimizer(0.1).step(np.ones(1), np.ones(1))
+
+
+def test_the_package_lists_its_modules_and_names_them_where_one_is_missing():
+    assert {"layers", "training", "__version__"} <= set(dir(nnlib))
+    assert nnlib.losses is losses
+    with pytest.raises(AttributeError, match="no module 'keras'; it has activations"):
+        _ = nnlib.keras
 
 
 # --- saved and loaded -------------------------------------------------------------------------------------------------
@@ -281,6 +291,10 @@ def test_a_damaged_or_foreign_file_is_an_error_and_executes_nothing(tmp_path):
     for text, content in cases:
         with pytest.raises(ValueError, match=text):
             Sequential.load(damaged(path, **content))
+    normed = {**good, "layers": [{"type": "BatchNorm", "settings": {"n": 2}}]}
+    np.savez(path, header=json.dumps(normed), theta=np.zeros(4, np.float32), statistics_0=np.zeros(2))
+    with pytest.raises(ValueError, match="other statistics"):
+        Sequential.load(path)
     with pytest.raises(FileNotFoundError):
         Sequential.load(tmp_path / "nothing.npz")
 
