@@ -6,22 +6,28 @@ import pytest
 from nnlib.activations import relu
 from nnlib.initializers import normal
 from nnlib.layers import (
+    LSTM,
+    RNN,
     Activation,
     AveragePool2D,
     BatchNorm,
     Conv2D,
     Dense,
     DropConnect,
+    Dropout,
+    Embedding,
     Flatten,
     GaussianNoise,
     GlobalAveragePool2D,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
+    Maxout,
     MaxPool2D,
     NTKDense,
     Residual,
     RMSNorm,
+    RReLU,
 )
 from nnlib.layers.convolution import convolve
 from nnlib.losses import softmax_cross_entropy
@@ -179,6 +185,50 @@ def test_ntk_dense_is_dense_with_its_scale_outside():
     x = np.random.default_rng(10).normal(size=(5, 9))
     np.testing.assert_allclose(ntk.forward(x), dense.forward(x), rtol=1e-13)
     assert ntk.W.value.std() == pytest.approx(1.0, abs=0.3)
+
+
+# layer, just inside its door; what just outside is refused with
+DOORS = {
+    "Dense, inputs": (lambda n: Dense(n, 2), 1, 0),
+    "Dense, outputs": (lambda n: Dense(2, n), 1, 0),
+    "Maxout, inputs": (lambda n: Maxout(n, 2, 2), 1, 0),
+    "Maxout, outputs": (lambda n: Maxout(2, n, 2), 1, 0),
+    "Maxout, pieces": (lambda n: Maxout(2, 2, n), 1, 0),
+    "Dropout, none": (lambda p: Dropout(p), 0.0, -1e-9),
+    "Dropout, nearly all": (lambda p: Dropout(p), 1.0 - 1e-5, 1.0),
+    "DropConnect, none": (lambda p: DropConnect(2, 2, p), 0.0, -1e-9),
+    "DropConnect, nearly all": (lambda p: DropConnect(2, 2, p), 1.0 - 1e-5, 1.0),
+    "GaussianNoise": (lambda std: GaussianNoise(std), 0.0, -1e-9),
+    "RReLU, low": (lambda low: RReLU(low, 0.5), 0.0, -1e-9),
+    "RReLU, high": (lambda high: RReLU(0.5, high), 0.5, 0.5 - 1e-9),
+    "BatchNorm": (lambda n: BatchNorm(n), 1, 0),
+    "BatchNorm, momentum": (lambda m: BatchNorm(2, momentum=m), 1.0, 1.0 + 1e-9),
+    "BatchNorm, no momentum": (lambda m: BatchNorm(2, momentum=m), 1e-9, 0.0),
+    "RMSNorm": (lambda n: RMSNorm(n), 1, 0),
+    "GroupNorm, groups": (lambda n: GroupNorm(n, 4), 1, 0),
+    "GroupNorm, channels": (lambda n: GroupNorm(2, n), 2, 3),
+    "Conv2D, in": (lambda n: Conv2D(n, 2, 2), 1, 0),
+    "Conv2D, out": (lambda n: Conv2D(2, n, 2), 1, 0),
+    "Conv2D, size": (lambda n: Conv2D(2, 2, n), 1, 0),
+    "Conv2D, height": (lambda n: Conv2D(2, 2, (n, 2)), 1, 0),
+    "Conv2D, width": (lambda n: Conv2D(2, 2, (2, n)), 1, 0),
+    "Conv2D, stride": (lambda n: Conv2D(2, 2, 2, stride=n), 1, 0),
+    "Conv2D, padding": (lambda n: Conv2D(2, 2, 2, padding=n), 0, -1),
+    "MaxPool2D": (lambda n: MaxPool2D(n), 1, 0),
+    "AveragePool2D": (lambda n: AveragePool2D(n), 1, 0),
+    "Embedding, rows": (lambda n: Embedding(n, 2), 1, 0),
+    "Embedding, columns": (lambda n: Embedding(2, n), 1, 0),
+    "RNN, inputs": (lambda n: RNN(n, 2), 1, 0),
+    "RNN, hidden": (lambda n: RNN(2, n), 1, 0),
+    "LSTM, truncate": (lambda n: LSTM(2, 2, truncate=n), 1, 0),
+}
+
+
+@pytest.mark.parametrize(("make", "inside", "outside"), DOORS.values(), ids=DOORS)
+def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outside):
+    assert alone(make(inside)).theta.dtype == np.float64
+    with pytest.raises(ValueError):
+        make(outside)
 
 
 @pytest.mark.parametrize(
