@@ -137,6 +137,7 @@ def execute(path, widgets=False, quiet=False):
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=show,
         store_widget_state=widgets,
+        record_timing=False,  # times in the cells' metadata would hide the notebook from the cache
     )
     client.execute()
     if shown:
