@@ -287,8 +287,8 @@ def lanczos(product, size, *, rng, iterations):
         beta.append(float(np.linalg.norm(q)))
         if beta[-1] <= size * np.finfo(float).eps * max(map(abs, alpha + beta)):
             break  # the vectors so far span all that the first one can reach
-    small = np.diag(alpha) + np.diag(beta[:-1], 1) + np.diag(beta[:-1], -1)
-    ritz_values, vectors = np.linalg.eigh(small)
+    lower = np.diag(alpha) + np.diag(beta[:-1], -1)
+    ritz_values, vectors = np.linalg.eigh(lower)  # reads the lower triangle alone
     return Spectrum(float(ritz_values[-1]), ritz_values, beta[-1] * np.abs(vectors[-1]))
 
 

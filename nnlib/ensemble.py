@@ -530,7 +530,7 @@ class _Record:
         """Bring ``history`` up to date with the medians over the models that run."""
         for name, rows in self.rows.items():
             kept = getattr(history, name)
-            if rows[len(kept) :]:
+            if rows:
                 kept += np.median(np.array(rows[len(kept) :])[:, self.running], axis=1).tolist()
 
     def histories(self):

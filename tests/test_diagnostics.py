@@ -107,6 +107,21 @@ def test_the_hessian_of_linear_regression_is_twice_the_second_moment_of_its_inpu
     assert spectrum.largest == spectrum.ritz_values[-1]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_default_step_is_the_documented_one(dtype):
+    network, x, y = tiny(dtype)
+    network.theta *= 3.0
+    v = 7.0 * np.random.default_rng(3).normal(size=network.theta.size).astype(dtype)
+    u = {np.float32: 2.0**-24, np.float64: 2.0**-53}[dtype]
+    eps = np.float64(u ** (1 / 3) * (1.0 + np.linalg.norm(network.theta)) / np.linalg.norm(v))
+    wanted = hessian_vector_product(network, softmax_cross_entropy, x, y, v, eps=eps)
+    assert wanted.dtype == dtype
+    product = hessian_vector_product(network, softmax_cross_entropy, x, y, v)
+    assert relative_error(product, wanted) < {np.float32: 2e-4, np.float64: 1e-10}[dtype]
+    other = hessian_vector_product(network, softmax_cross_entropy, x, y, v, eps=1.1 * eps)
+    assert relative_error(other, wanted) > 4.0 * relative_error(product, wanted)
+
+
 def test_no_direction_has_no_product():
     network, x, y = tiny()
     product = hessian_vector_product(network, softmax_cross_entropy, x, y, np.zeros(network.theta.size))
@@ -151,6 +166,14 @@ def test_lanczos_ends_where_its_vectors_span_all_that_can_be_reached():
     np.testing.assert_allclose(spectrum.residuals, 0.0, atol=1e-10)
 
 
+def test_lanczos_of_a_number_and_of_a_network_with_the_usual_number_of_products():
+    spectrum = lanczos(lambda q: -3.0 * q, 1, rng=np.random.default_rng(0), iterations=5)
+    np.testing.assert_allclose(spectrum.ritz_values, [-3.0], rtol=1e-15)
+    assert type(spectrum.largest) is float
+    network, x, y = tiny()
+    assert len(sharpness(network, softmax_cross_entropy, x, y, rng=np.random.default_rng(0)).ritz_values) == 20
+
+
 def test_lanczos_leaves_the_products_alone():
     matrix, given = np.diag([1.0, 2.0, 5.0]), []
 
@@ -167,6 +190,9 @@ def test_lanczos_leaves_the_products_alone():
 
 
 # --- layer by layer ---------------------------------------------------------------------------------------------------
+
+
+HOW = ({}, {"training": False}, {"training": True})
 
 
 def test_orthogonal_weights_keep_the_signal_and_the_gradient():
@@ -236,7 +262,7 @@ def test_dead_units_of_images_are_channels_of_sequences_columns_and_inside_other
     rng = np.random.default_rng(10)
     images = network_of(Conv2D(1, 3, 2), Activation(relu), GlobalAveragePool2D(), Dense(3, 1))
     images.layers[0].b.value[1] = -1e3
-    assert dead_units(images, rng.normal(size=(5, 1, 4, 4)) + 1.0) == {"1 Activation": pytest.approx(1 / 3)}
+    assert dead_units(images, rng.normal(size=(5, 1, 5, 6)) + 1.0) == {"1 Activation": pytest.approx(1 / 3)}
     sequences = network_of(LSTM(2, 4), Activation(relu))
     sequences.layers[0].W_x.value[:, 8:12] = 0.0
     sequences.layers[0].W_h.value[:, 8:12] = 0.0
@@ -262,6 +288,31 @@ def test_condition_numbers_of_second_moments():
     assert condition_numbers(network_of(Dense(3, 1)), np.zeros((5, 3)))["input"] == math.inf
 
 
+def test_whether_columns_depend_on_each_other_is_no_matter_of_scale():
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(20, 3))
+    dependent = np.column_stack([x, x @ [1.0, 2.0, 3.0]])
+    network = network_of(Dense(4, 1))
+    for scale in (1e-12, 1.0, 1e12):
+        assert condition_numbers(network, scale * dependent)["input"] == math.inf
+        assert condition_numbers(network_of(Dense(3, 1)), scale * x)["input"] < 100.0
+    single = network_of(Dense(4, 1), dtype=np.float32)
+    assert condition_numbers(single, dependent)["input"] == math.inf
+
+
+def test_a_profile_in_float32_is_measured_in_float64_and_made_of_floats():
+    rng = np.random.default_rng(11)
+    x = (1e4 + rng.normal(size=(100_000, 2))).astype(np.float32)
+    network = network_of(Dense(2, 2), Activation(relu), dtype=np.float32)
+    row = signal_profile(network, x)[0]
+    assert row.mean == pytest.approx(x.mean(dtype=np.float64), rel=1e-12)
+    assert row.variance == pytest.approx(x.var(dtype=np.float64), rel=1e-12)
+    rows = [*signal_profile(network, x[:9]), *gradient_profile(network, mean_squared_error, x[:9], x[:9])]
+    shares = [*dead_units(network, x).values(), *sparsity(network, x).values()]
+    numbers = [number for row in rows for number in row[1:]] + shares + [*condition_numbers(network, x).values()]
+    assert {type(number) for number in numbers} == {float}
+
+
 def test_the_training_pass_can_be_profiled_too():
     rng = np.random.default_rng(12)
     network, x = network_of(Dense(4, 6), BatchNorm(6), Dropout(0.5)), rng.normal(3.0, 2.0, (50, 4))
@@ -271,7 +322,8 @@ def test_the_training_pass_can_be_profiled_too():
     assert calm[2].variance != pytest.approx(1.0, rel=0.1)
     assert calm[3].variance == calm[2].variance
     assert training[3].variance > 1.5
-    assert gradient_profile(network, mean_squared_error, x, np.zeros((50, 6)), training=True)[0].parameters > 0.0
+    rows = [gradient_profile(network, mean_squared_error, x, np.zeros((50, 6)), **how) for how in HOW]
+    assert rows[0] == rows[1] != rows[2]
 
 
 # --- the loss along directions ----------------------------------------------------------------------------------------
@@ -286,6 +338,7 @@ def test_the_loss_along_directions_is_the_loss_there():
     curve = loss_along(network, softmax_cross_entropy, x, y, d, a)
     surface = loss_along(network, softmax_cross_entropy, x, y, [d, e], (a, b))
     square = loss_along(network, softmax_cross_entropy, x, y, (d, e), a)
+    np.testing.assert_array_equal(loss_along(network, softmax_cross_entropy, x, y, (d, e), [a, b]), surface)
     assert curve.shape == (3,)
     assert surface.shape == (3, 2)
     assert square.shape == (3, 3)
@@ -327,6 +380,7 @@ def test_filter_normalization_gives_every_unit_s_direction_the_length_of_its_wei
         np.testing.assert_allclose(columns, np.linalg.norm(network.layers[4].W.value, axis=0), rtol=1e-12, atol=0)
         assert columns[1] == 0.0
     np.testing.assert_array_equal(normalized(network, np.zeros(network.theta.size), "filter"), 0.0)
+    np.testing.assert_allclose(normalized(network, 1e-3 * directions[0], "filter"), directions[0], rtol=1e-12)
 
 
 def test_filter_normalization_sees_the_same_landscape_for_rescaled_weights_of_the_same_function():
@@ -456,10 +510,19 @@ def test_an_interrupted_look_leaves_the_network_as_it_was(look):
             TypeError,
             r"Sequential\(\.\.\., rng=rng\), got Dense\(3, 4\)",
         ),
+        (
+            lambda n, x, y: sparsity(Dense(3, 4).initialize(np.random.default_rng(0)), x),
+            TypeError,
+            r"takes a Sequential",
+        ),
         (lambda n, x, y: signal_profile(Sequential(Dense(3, 4)), x), TypeError, "rng=rng"),
         (lambda n, x, y: signal_profile(n, x[:, :2]), ValueError, r"\(N, 3\), got \(7, 2\)"),
         (lambda n, x, y: dead_units(n, x), ValueError, r"Activation\(relu\)"),
-        (lambda n, x, y: hessian_vector_product(n, softmax_cross_entropy, x, y, np.ones(3)), ValueError, r"\(31,\).*3"),
+        (
+            lambda n, x, y: hessian_vector_product(n, softmax_cross_entropy, x, y, np.ones(3)),
+            ValueError,
+            r"vector like theta, \(31,\)",
+        ),
         (
             lambda n, x, y: hessian_vector_product(n, softmax_cross_entropy, x, y, n.theta.astype(complex)),
             ValueError,
@@ -470,6 +533,17 @@ def test_an_interrupted_look_leaves_the_network_as_it_was(look):
             ValueError,
             "positive number, got 0.0",
         ),
+        (
+            lambda n, x, y: hessian_vector_product(n, softmax_cross_entropy, x, y, n.theta, eps=math.inf),
+            ValueError,
+            "positive number, got inf",
+        ),
+        (lambda n, x, y: lanczos(lambda q: q, 0, rng=np.random.default_rng(0), iterations=1), ValueError, "one dimen"),
+        (
+            lambda n, x, y: lanczos(lambda q: np.append(q[1:], np.inf), 3, rng=np.random.default_rng(0), iterations=1),
+            ArithmeticError,
+            "not finite",
+        ),
         (lambda n, x, y: lanczos(lambda q: q, 3, rng=np.random.default_rng(0), iterations=0), ValueError, "one iter"),
         (lambda n, x, y: lanczos(lambda q: q, 3, rng=7, iterations=1), TypeError, "default_rng"),
         (
@@ -479,7 +553,7 @@ def test_an_interrupted_look_leaves_the_network_as_it_was(look):
         ),
         (lambda n, x, y: normalized(n, n.theta, "layer"), ValueError, '"filter", "unit" or None, got \'layer\''),
         (lambda n, x, y: normalized(n, 0.0 * n.theta, "unit"), ValueError, "length 0"),
-        (lambda n, x, y: random_directions(n, 0, rng=np.random.default_rng(0)), ValueError, "at least one"),
+        (lambda n, x, y: random_directions(n, 0, rng=np.random.default_rng(0)), ValueError, "one direction, got n=0"),
         (lambda n, x, y: random_directions(n, 1, rng=None), TypeError, "default_rng"),
         (
             lambda n, x, y: loss_along(n, softmax_cross_entropy, x, y, np.ones((3, 31)), [0.0]),
@@ -496,6 +570,16 @@ def test_an_interrupted_look_leaves_the_network_as_it_was(look):
             lambda n, x, y: loss_along(n, softmax_cross_entropy, x, y, n.theta, ([0.0], [1.0])),
             ValueError,
             "1 direction",
+        ),
+        (
+            lambda n, x, y: loss_along(n, softmax_cross_entropy, x, y, [n.theta, n.theta], [[0.0, 1.0], []]),
+            ValueError,
+            r"shapes \[\(2,\), \(0,\)\]",
+        ),
+        (
+            lambda n, x, y: loss_along(n, softmax_cross_entropy, x, y, n.theta, np.zeros((2, 2))),
+            ValueError,
+            r"shapes \[\(2, 2\)\]",
         ),
     ],
 )

@@ -44,7 +44,7 @@ def examples(rng, n=50, kind="classes"):
         "classes": rng.integers(0, 3, n),
         "distributions": rng.dirichlet(np.ones(3), n),
         "numbers": rng.normal(size=(n, 3)),
-        "questions": rng.integers(0, 2, (n, 3)).astype(float),
+        "questions": rng.integers(0, 2, (n, 3)),
     }[kind]
     return x, y
 
@@ -85,6 +85,28 @@ def test_each_member_is_trained_as_it_would_be_alone(dtype, loss, kind, p):
         assert bool(histories[e].train_accuracy) == (kind == "classes")
         x = validation[0]
         np.testing.assert_allclose(ensemble.predict(x)[e], network.predict(x), rtol=TOLERANCE[dtype], atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 50, 99])
+def test_an_ensemble_of_one_is_that_one(batch_size):
+    data, settings = examples(np.random.default_rng(1)), {"epochs": 2, "batch_size": batch_size}
+    ensemble, network = Ensemble(small(p=0.2), [3]), small(p=0.2)(np.random.default_rng(3))
+    (history,) = fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), data, rng=np.random.default_rng(2), **settings)
+    alone = fit(network, softmax_cross_entropy, SGD(0.1), data, rng=np.random.default_rng(2), **settings)
+    assert_same_training(history, alone, 1e-10)
+    assert relative_error(ensemble.theta[0], network.theta) < 1e-10
+
+
+def test_numbers_in_one_column_are_no_classes():
+    def loss(output, target):
+        return mean_squared_error(output, target[:, None])
+
+    x, _ = examples(np.random.default_rng(1))
+    ensemble, network = Ensemble(small(n_out=1), [3]), small(n_out=1)(np.random.default_rng(3))
+    (history,) = fit_ensemble(ensemble, loss, SGD(0.1), (x, x[:, 0]), epochs=2, rng=np.random.default_rng(2))
+    alone = fit(network, loss, SGD(0.1), (x, x[:, 0]), epochs=2, rng=np.random.default_rng(2))
+    assert_same_training(history, alone, 1e-10)
+    assert history.train_accuracy == []
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -395,6 +417,34 @@ def test_restore_goes_back_to_the_snapshot_of_all_models():
         ensemble.restore(np.zeros((3, 83)))
 
 
+def test_a_batch_per_model_passes_dropout_and_an_activation_in_the_first_place():
+    own = np.random.default_rng(3).normal(size=(2, 7, 4))
+    for first in (lambda: Dropout(0.5), lambda: Activation(tanh)):
+        ensemble = Ensemble(lambda rng, first=first: of(first(), Dense(4, 3)), [0, 1])
+        networks = [ensemble.network(e) for e in range(2)]
+        out = ensemble.forward(own, training=True)
+        for e in range(2):
+            np.testing.assert_allclose(out[e], networks[e].forward(own[e], training=True), rtol=1e-12)
+
+
+def test_dropout_with_probability_0_draws_nothing():
+    ensemble = Ensemble(lambda rng: of(Dense(4, 3), Dropout(0.0)), [0])
+    before = ensemble.layers[1].rngs[0].bit_generator.state
+    x = np.ones((2, 4))
+    np.testing.assert_array_equal(ensemble.forward(x, training=True)[0], ensemble.network(0).predict(x))
+    assert ensemble.layers[1].rngs[0].bit_generator.state == before
+
+
+def test_progress_is_shown_where_somebody_watches_and_only_if_wanted(monkeypatch, capsys):
+    monkeypatch.setenv("NNLIB_PROGRESS", "1")
+    data, ensemble = examples(np.random.default_rng(1)), Ensemble(small(), [0, 1])
+    settings = {"epochs": 2, "rng": np.random.default_rng(2)}
+    fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), data, progress=False, **settings)
+    assert capsys.readouterr().err == ""
+    fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), data, data, **settings)
+    assert "epoch 2/2" in capsys.readouterr().err
+
+
 class Watch(Callback):
     def __init__(self):
         self.seen = []
@@ -513,6 +563,8 @@ ONE = of(Dense(2, 3))
         ),
         (lambda: Ensemble(small(), [0, 1]).forward(np.ones((5, 3))), ValueError, r"\(N, 4\) or \(2, N, 4\).*\(5, 3\)"),
         (lambda: Ensemble(small(), [0, 1]).forward(np.ones((3, 5, 4))), ValueError, r"\(2, N, 4\)"),
+        (lambda: Ensemble(small(), [0, 1]).forward(np.ones((2, 5, 3, 4))), ValueError, r"\(2, 5, 3, 4\)"),
+        (lambda: Ensemble.of([of(Activation(tanh))]).forward(np.ones(4)), ValueError, r"\(N, D\) or \(1, N, D\)"),
         (lambda: Ensemble(small(), [0, 1]).forward(np.ones(4)), ValueError, r"\(N, 4\)"),
         (lambda: Ensemble(small(), [0, 1]).predict(np.ones((0, 4))), ValueError, "N >= 1"),
         (lambda: Ensemble(small(), [0, 1]).forward(np.ones((2, 4), complex)), TypeError, "real numbers"),
@@ -522,9 +574,14 @@ ONE = of(Dense(2, 3))
         (lambda: for_each_model(mean_squared_error)(np.ones((2, 3, 1)), np.ones(3)), ValueError, r"reshape\(-1, 1\)"),
         (lambda: for_each_model(mean_squared_error)(np.ones((2, 3, 1)), np.ones((2, 3, 1))), ValueError, r"\(3, 1\)"),
         (
-            lambda: for_each_model(binary_cross_entropy)(np.ones((2, 1, 1)), np.array([[2.0]])),
+            lambda: for_each_model(binary_cross_entropy)(np.ones((2, 2, 1)), np.array([[0.5], [1.05]])),
             ValueError,
-            "from 0 to 1",
+            "from 0 to 1, got 0.5 to 1.05",
+        ),
+        (
+            lambda: for_each_model(binary_cross_entropy)(np.ones((2, 2, 1)), np.array([[0.5], [-0.05]])),
+            ValueError,
+            "from 0 to 1, got -0.05 to 0.5",
         ),
         (
             lambda: for_each_model(binary_cross_entropy)(np.ones((2, 1, 1)), np.array([[math.nan]])),
