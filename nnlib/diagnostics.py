@@ -281,10 +281,10 @@ def lanczos(product, size, *, rng, iterations):
         q = np.array(product(basis[k]), np.float64)
         if not np.isfinite(q).all():
             raise ArithmeticError(f"product {k} of lanczos is not finite: does the loss have finite gradients here?")
-        alpha.append(float(basis[k] @ q))
+        alpha.append(basis[k] @ q)
         for _ in range(2):
             q -= basis[: k + 1].T @ (basis[: k + 1] @ q)
-        beta.append(float(np.linalg.norm(q)))
+        beta.append(np.linalg.norm(q))
         if beta[-1] <= size * np.finfo(float).eps * max(map(abs, alpha + beta)):
             break  # the vectors so far span all that the first one can reach
     lower = np.diag(alpha) + np.diag(beta[:-1], -1)

@@ -237,6 +237,14 @@ def test_penalties_pull_each_model_as_they_would_alone(penalties):
         assert relative_error(ensemble.theta[e], network.theta) < 1e-10
 
 
+@pytest.mark.parametrize("penalties", [[L1(0.1), L2(0.1), ElasticNet(0.05, 0.3)], L2(0.1)], ids=["own", "shared"])
+def test_the_penalties_of_nnlib_are_computed_for_all_models_at_once(penalties, monkeypatch):
+    monkeypatch.setattr(Ensemble, "windows", None)  # what goes model by model
+    data, ensemble = examples(np.random.default_rng(1)), Ensemble(small(), [0, 0, 0])
+    settings = {"epochs": 1, "penalty": penalties, "rng": np.random.default_rng(2)}
+    fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), data, **settings)
+
+
 def test_a_projection_after_each_step_holds_for_every_model():
     data, ensemble = examples(np.random.default_rng(1)), Ensemble(small(), [0, 1])
     optimizer = AfterStep(SGD(ensemble.learning_rates([0.5, 0.1])), lambda learning_rate: max_norm(ensemble, 0.9))
