@@ -23,7 +23,7 @@ MENDS = [
     # Names, punctuation and spaces of code have the color of all text: a third of a chapter's markup for nothing.
     (re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>'), r"\1"),
     # A corner of a table that is left empty heads nothing.
-    (re.compile(r'<th class="head([^"]*)"><p></p></th>'), r'<td class="head\1"></td>'),
+    (re.compile(r'<th class="head([^"]*)">\s*(?:<p>\s*</p>)?\s*</th>'), r'<td class="head\1"></td>'),
     # Lists of sources come as role=list without list items.
     (re.compile(r' role="doc-biblioentry"'), ""),
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
