@@ -59,6 +59,7 @@ class StackedDense(Layer):
     def __init__(self, dense, n_models):
         self.n_models, self.n_in, self.n_out = n_models, dense.n_in, dense.n_out
         self.W, self.b = (Parameter((n_models, *p.shape), p.init, p.decay) for p in (dense.W, dense.b))
+        self.x = None
 
     def forward(self, x, training=False):
         self.x = x
@@ -66,8 +67,14 @@ class StackedDense(Layer):
         return affine(x, self.W.value, self.b.value[:, None, :], out=out)
 
     def backward(self, dout, input_gradient=True):
-        dx = self.array("dx", (*dout.shape[:2], self.n_in)) if input_gradient else None
+        shape = None if self.x is None else (self.n_models, self.x.shape[-2], self.n_out)
+        dout = self.gradient_at_the_door(dout, shape)
+        dx = self.array("dx", (*shape[:2], self.n_in)) if input_gradient else None
         return affine_backward(dout, self.x, self.W.value, self.W.grad, self.b.grad, dx)
+
+    @property
+    def settings(self):
+        return {"n_models": self.n_models, "n_in": self.n_in, "n_out": self.n_out}
 
 
 class StackedDropout(Dropout):

@@ -553,6 +553,12 @@ def of(*layers, dtype=np.float64, seed=0):
 ONE = of(Dense(2, 3))
 
 
+def forwarded():
+    ensemble = Ensemble(small(), [0, 1])
+    ensemble.forward(np.ones((5, 4)))
+    return ensemble
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -579,6 +585,12 @@ ONE = of(Dense(2, 3))
         (lambda: Ensemble(small(), [0, 1]).learning_rates([0.1]), ValueError, "2 models take 2 learning rates, got 1"),
         (lambda: Ensemble(small(), [0, 1]).learning_rates([0.1, -1]), ValueError, "positive number"),
         (lambda: Ensemble(small(), [0, 1]).network(2), IndexError, "2"),
+        (
+            lambda: Ensemble(small(), [0, 1]).backward(np.ones((2, 5, 3))),
+            RuntimeError,
+            r"StackedDense\(2, 5, 3\).*forward",
+        ),
+        (lambda: forwarded().backward(np.ones((5, 3))), ValueError, r"of shape \(2, 5, 3\), as forward returned"),
         (lambda: for_each_model(mean_squared_error)(np.ones((2, 3, 1)), np.ones(3)), ValueError, r"reshape\(-1, 1\)"),
         (lambda: for_each_model(mean_squared_error)(np.ones((2, 3, 1)), np.ones((2, 3, 1))), ValueError, r"\(3, 1\)"),
         (
