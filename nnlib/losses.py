@@ -159,8 +159,8 @@ def focal(output=None, target=None, *, gamma=2.0):
     """L = mean of -(1 - p)^gamma log p, p the softmax probability of the target class: easy examples count less
     (Lin et al. 2017, eq. 4, for K classes); gamma = 0 is the cross-entropy.
 
-    With l = log p: dL/dz = (1 - p)^(gamma - 1) (gamma p l - (1 - p)) / N * (one_hot - softmax(z)).  Called without
-    output and target it returns the loss with this gamma.
+    dL/dz = (1 - p)^gamma (gamma p log p / (1 - p) - 1) / N * (one_hot - softmax(z)).  Called without output and target
+    it returns the loss with this gamma.
 
     Parameters
     ----------
@@ -179,11 +179,9 @@ def focal(output=None, target=None, *, gamma=2.0):
     p = np.exp(log_target)
     rest = -np.expm1(log_target)  # 1 - p without the loss of digits near p = 1
     loss = -float(np.vdot(rest**gamma, log_target)) / len(z)
-    factor = gamma * p * log_target * rest ** max(gamma - 1.0, 0.0) if gamma else np.zeros_like(p)
-    if 0.0 < gamma < 1.0:  # rest^(gamma - 1) log p stays finite as rest -> 0, for log p -> -rest
-        factor = gamma * p * rest**gamma * np.divide(log_target, rest, out=np.full_like(p, -1.0), where=rest > 0.0)
-    gradient = (factor - rest**gamma) * (y - np.exp(log_p)) / len(z)
-    return loss, gradient.astype(z.dtype, copy=False)
+    ratio = np.divide(log_target, rest, out=np.full_like(p, -1.0), where=rest > 0.0)  # log p / (1 - p) -> -1 as p -> 1
+    gradient = rest**gamma * (gamma * p * ratio - 1.0) * (y - np.exp(log_p)) / len(z)
+    return loss, gradient
 
 
 def distillation(output=None, target=None, *, temperature):

@@ -263,7 +263,7 @@ def focal(F, output, target, gamma):
     return -((1.0 - log_p.exp()) ** gamma * log_p).mean()
 
 
-for _gamma in (0.0, 0.5, 2.0, 3.5):
+for _gamma in (0.0, 0.5, 1.0, 1.5, 2.0, 3.5):
     loss(
         f"focal, gamma {_gamma}",
         losses.focal(gamma=_gamma),

@@ -12,9 +12,9 @@ import nnlib
 from nnlib import losses, schedules
 from nnlib.activations import relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
-from nnlib.gradcheck import check_gradients, directional_check, numerical_gradient
-from nnlib.initializers import constant, xavier_normal
-from nnlib.layers import Activation, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
+from nnlib.gradcheck import Report, check_gradients, directional_check, numerical_gradient, relative_error
+from nnlib.initializers import constant, orthogonal, xavier_normal
+from nnlib.layers import Activation, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential
@@ -161,6 +161,68 @@ def test_a_gradient_check_changes_nothing_and_wants_float64():
         numerical_gradient(np.sum, np.ones(3, np.float32))
 
 
+def test_a_report_passes_where_every_error_is_below_its_limit():
+    def report(*errors):
+        return Report([("W", (2, 3), error) for error in errors])
+
+    assert report(9.9e-7, 0.0).passed
+    assert not report(1e-6).passed
+    assert not report(1e-9, 1.01e-6).passed
+    assert not report(math.nan).passed
+    assert report(1e-9, 3e-7, 1e-8).max_error == 3e-7
+
+
+def test_a_relative_error_is_absolute_where_there_is_nothing_to_compare_with():
+    for x in (1e-13, 1e-12):
+        assert relative_error([x], [0.0]) == x
+        assert relative_error([x], [-x]) == 2.0 * x
+        assert relative_error([0.0], [x]) == x
+    assert relative_error([1.05e-12], [0.0]) == 1.0
+    assert type(relative_error(np.ones(2), np.zeros(2))) is type(relative_error(np.zeros(2), np.zeros(2))) is float
+
+
+def test_a_numerical_gradient_looks_a_millionth_to_both_sides_of_chosen_entries():
+    seen = []
+    numeric = numerical_gradient(lambda x: seen.append(x.copy()) or x.sum(), np.zeros((2, 2)), entries=[1, 2])
+    np.testing.assert_array_equal(np.isnan(numeric), [[True, False], [False, True]])
+    np.testing.assert_array_equal(
+        seen, [[[0, d], [0, 0]] for d in (1e-6, -1e-6)] + [[[0, 0], [d, 0]] for d in (1e-6, -1e-6)]
+    )
+
+
+def test_a_gradient_check_looks_at_200_entries_of_a_parameter_a_millionth_to_both_sides_outside_training():
+    rng, seen = np.random.default_rng(21), []
+    network = Sequential(Dense(2, 120), BatchNorm(120), Dropout(0.5), Dense(120, 1), rng=rng, dtype=np.float64)
+    theta = network.theta.copy()
+    x, y = rng.normal(size=(3, 2)), rng.normal(size=(3, 1))
+
+    def watching(output, target):
+        seen.append(network.theta - theta)
+        return mean_squared_error(output, target)
+
+    plain = network.forward(x).copy()
+    assert check_gradients(network, watching, x, y, rng=rng).passed
+    moves = np.array(seen)
+    sizes = [200, 120, 120, 120, 120, 1]  # W of 240 entries, b, gamma, beta, W, b
+    assert len(moves) == 1 + 2 * (sum(sizes) + x.size)
+    np.testing.assert_allclose(
+        np.abs(moves).max(axis=1), [0.0] + [1e-6] * 2 * sum(sizes) + [0.0] * 2 * x.size, rtol=1e-9
+    )
+    np.testing.assert_array_equal(network.forward(x), plain)
+    np.testing.assert_array_equal(network.layers[1].running_mean, 0.0)
+    seen.clear()
+    directional_check(network, watching, x, y, rng=rng)
+    np.testing.assert_allclose(np.linalg.norm(seen, axis=1), [0.0, 1e-6, 1e-6], rtol=1e-9)
+
+
+def test_a_gradient_check_gives_random_layers_their_state_back():
+    rng = np.random.default_rng(22)
+    checked, left_alone = (Sequential(Dropout(0.5), rng=np.random.default_rng(0), dtype=np.float64) for _ in range(2))
+    x = rng.normal(size=(6, 4))
+    assert check_gradients(checked, mean_squared_error, x, rng.normal(size=x.shape), rng=rng, training=True).passed
+    np.testing.assert_array_equal(checked.forward(x, training=True), left_alone.forward(x, training=True))
+
+
 # --- doors ------------------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +259,8 @@ def test_a_gradient_check_changes_nothing_and_wants_float64():
         (lambda: mean_squared_error(np.ones((0, 1)), np.ones((0, 1))), ValueError, "at least one example"),
         (lambda: binary_cross_entropy(np.ones(3), np.array([0, 1, 2])), ValueError, "from 0 to 1"),
         (lambda: binary_cross_entropy(np.ones(3), np.array([0, 1, np.nan])), ValueError, "from 0 to 1"),
+        (lambda: binary_cross_entropy(np.ones(3), np.array([0, 1, -0.01])), ValueError, "from 0 to 1, got -0.01 to 1"),
+        (lambda: binary_cross_entropy(np.ones(3), np.array([0, 1, 1.01])), ValueError, "from 0 to 1, got 0 to 1.01"),
         (lambda: softmax_cross_entropy(np.ones((2, 3)), [0, 3]), ValueError, "from 0 to 2, got 0 to 3"),
         (lambda: softmax_cross_entropy(np.ones((2, 3)), [0, -1]), ValueError, "from 0 to 2, got -1"),
         (lambda: softmax_cross_entropy(np.ones((2, 3)), [0.0, 1.0]), TypeError, "integers"),
@@ -213,7 +277,18 @@ def test_a_gradient_check_changes_nothing_and_wants_float64():
         (lambda: losses.distillation(np.ones((2, 3)), np.ones((2, 2)), temperature=1.0), ValueError, "one shape"),
         (lambda: losses.contrastive(np.ones((3, 2)), [1]), ValueError, "groups of 2"),
         (lambda: losses.contrastive(np.ones((4, 2)), [1, 2]), ValueError, "0 or 1"),
+        (lambda: losses.contrastive(np.ones((4, 2)), [1]), ValueError, "2 targets 0 or 1"),
         (lambda: losses.triplet(np.ones((4, 2))), ValueError, "groups of 3"),
+        (lambda: losses.triplet(np.ones((0, 2))), ValueError, "groups of 3"),
+        (lambda: losses.triplet(np.ones((3, 2, 2))), ValueError, "groups of 3"),
+        (lambda: one_hot(np.ones((2, 2), int), 3), TypeError, r"of shape \(N,\)"),
+        (lambda: orthogonal(np.random.default_rng(0), (3,)), ValueError, "2, 3 or 4 axes"),
+        (lambda: schedules.constant(math.inf), ValueError, "learning_rate is a positive"),
+        (lambda: schedules.inverse_time(0.1, 0.0), ValueError, "decay is a positive"),
+        (lambda: schedules.step_decay(0.1, 0.0, 3), ValueError, "factor is a positive"),
+        (lambda: schedules.cosine(0.1, 0), ValueError, "steps is a positive"),
+        (lambda: schedules.one_cycle(0.1, 10, start=-1.0), ValueError, "start is a positive"),
+        (lambda: schedules.one_cycle(0.1, 10, rise=1.01), ValueError, "share of the steps"),
         (lambda: schedules.warmup(0.1, 0), ValueError, "steps is a positive"),
         (lambda: schedules.one_cycle(0.1, 10, rise=1.5), ValueError, "share of the steps"),
         (lambda: accuracy(np.ones((3, 2)), [0, 1]), ValueError, "one target per output"),
@@ -333,6 +408,8 @@ def test_an_optimizer_serves_one_network():
     optimizer.step(np.ones(3), np.ones(3))
     with pytest.raises(ValueError, match="new optimizer"):
         optimizer.step(np.ones(4), np.ones(4))
+    with pytest.raises(ValueError, match="new optimizer"):
+        optimizer.step(np.ones(3, np.float32), np.ones(3, np.float32))
 
 
 def test_the_first_step_of_adam_is_as_long_as_the_learning_rate():
@@ -351,6 +428,10 @@ def test_clipping_by_norm_keeps_the_direction_and_by_value_does_not():
     broken = np.array([np.nan, 1.0])
     assert math.isnan(clip_by_norm(broken, 1.0))
     assert broken[1] == 1.0
+    endless = np.array([np.inf, 1.0])
+    assert clip_by_norm(endless, 1.0) == math.inf
+    np.testing.assert_array_equal(endless, [np.inf, 1.0])
+    assert type(clip_by_norm(np.ones(2, np.float32), 1.0)) is float
 
 
 def test_a_parameter_average_is_the_mean_and_the_exponential_one_is_corrected():
@@ -547,6 +628,10 @@ def test_losses_worked_by_hand():
     assert losses.contrastive([[3.0, 4.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.5]], [1, 0])[0] == pytest.approx(12.625 / 2)
     assert losses.triplet([[0.0], [1.0], [1.5]])[0] == 0.0
     assert losses.triplet([[0.0], [1.0], [1.2]])[0] == pytest.approx(0.56)
+    np.testing.assert_array_equal(losses.triplet([[0.0], [0.0], [1.0]])[1], 0.0)  # just far enough
+    value, gradient = losses.contrastive([[1.0, 2.0], [1.0, 2.0]], [0], margin=3.0)
+    assert value == 4.5
+    np.testing.assert_array_equal(gradient, 0.0)  # two that should part and lie together: no direction to go
 
 
 def test_focal_without_gamma_is_the_cross_entropy_and_smoothing_spreads_the_target():
@@ -570,10 +655,13 @@ def test_accuracy_of_logits_of_a_yes_and_of_classes():
     assert accuracy(np.array([[-1.0], [2.0]]), [[0], [1]]) == 1.0
     assert accuracy(np.array([0.5, -0.5]), [0, 0]) == 0.5
     assert accuracy(np.array([2, 1]), [2, 2]) == 0.5
+    assert accuracy(np.array([0.0]), [0]) == 1.0  # a yes is above 0
+    assert type(accuracy(np.array([2, 1]), [2, 2])) is float
 
 
 def test_one_hot_has_a_single_one_a_row():
     np.testing.assert_array_equal(one_hot(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
+    assert one_hot(np.array([], int), 3).shape == (0, 3)
 
 
 def test_a_parameter_keeps_what_its_initializer_gave():
