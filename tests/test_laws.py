@@ -317,7 +317,7 @@ def test_the_gradient_of_a_loss_is_its_derivative(loss, targets):
     rng = np.random.default_rng(12)
     output, target = rng.normal(size=(7, 3)), targets(rng)
     kept = output.copy()
-    value, gradient = loss(output, target)
+    _, gradient = loss(output, target)
     np.testing.assert_array_equal(output, kept)
     assert relative_error(gradient, numerical_gradient(lambda z: loss(z, target)[0], output)) < 1e-8
 
