@@ -24,6 +24,11 @@ MENDS = [
     (re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>'), r"\1"),
     # A corner of a table that is left empty heads nothing.
     (re.compile(r'<th class="head([^"]*)">\s*(?:<p>\s*</p>)?\s*</th>'), r'<td class="head\1"></td>'),
+    # A column that is headed by a formula alone is named by the formula's source.
+    (
+        re.compile(r'<th class="head([^"]*)"><p>(<span class="math[^"]*">\\\(([^<]*)\\\)</span>)</p></th>'),
+        r'<td class="head\1" role="columnheader" aria-label="\3"><p>\2</p></td>',
+    ),
     # Lists of sources come as role=list without list items.
     (re.compile(r' role="doc-biblioentry"'), ""),
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),

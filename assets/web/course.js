@@ -33,11 +33,6 @@
       table.replaceWith(box);
       box.append(table);
     }
-    // A heading of a column that is a formula alone is named by its source.
-    for (const math of document.querySelectorAll("article th > p > span.math:only-child"))
-      if (math.parentElement.textContent.trim() === math.textContent.trim())
-        math.closest("th").setAttribute("aria-label", math.textContent.replace(/\\[()]/g, "").trim());
-
     // A browser that is told where its window stands in the page also prints open what is closed.
     const closed = [];
     addEventListener("beforeprint", () => {
