@@ -63,6 +63,7 @@ def fit(
     epochs,
     batch_size=32,
     penalty=None,
+    augment=None,
     callbacks=(),
     rng,
     progress=True,
@@ -84,6 +85,8 @@ def fit(
         The last batch of an epoch may be smaller.
     penalty : callable, optional
         ``penalty(network) -> float`` adds its gradient to ``network.grad``; it does not enter the recorded losses.
+    augment : callable, optional
+        ``augment(x_batch) -> x_batch`` changes each batch of inputs before it is learned from, not the validation.
     callbacks : sequence of Callback
     rng : np.random.Generator
         Shuffles.
@@ -122,6 +125,8 @@ def fit(
             for start in range(0, len(x), batch_size):
                 batch = order[start : start + batch_size]
                 x_batch, y_batch = x[batch], y[batch]
+                if augment is not None:
+                    x_batch = augment(x_batch)
                 with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
                     output = network.forward(x_batch, training=True)
                     value, dout = loss(output, y_batch)

@@ -502,6 +502,23 @@ def test_a_step_of_fit_is_forward_loss_backward_penalty_step():
     np.testing.assert_allclose(network.theta, by_hand.theta, rtol=1e-12)
 
 
+def test_augmentation_changes_the_training_batches_and_nothing_else():
+    rng = np.random.default_rng(22)
+    x, y = separable(rng, 10)
+    seen = []
+
+    def augment(batch):
+        seen.append(batch.copy())
+        return np.zeros_like(batch)
+
+    network, call = small(), {"epochs": 1, "batch_size": 10, "rng": rng}
+    history = fit(network, softmax_cross_entropy, SGD(0.1), (x, y), (x, y), augment=augment, **call)
+    assert len(seen) == 1
+    np.testing.assert_array_equal(np.sort(seen[0], axis=0), np.sort(x, axis=0))
+    assert not network.layers[0].W.grad.any(), "inputs of 0 give the first weights no gradient"
+    assert history.validation_loss[0] == pytest.approx(softmax_cross_entropy(network.predict(x), y)[0])
+
+
 class Script(Callback):
     """Writes given validation losses into the history and one number into the parameters."""
 
