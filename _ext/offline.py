@@ -24,10 +24,10 @@ MENDS = [
     (re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>'), r"\1"),
     # A corner of a table that is left empty heads nothing.
     (re.compile(r'<th class="head([^"]*)">\s*(?:<p>\s*</p>)?\s*</th>'), r'<td class="head\1"></td>'),
-    # A column that is headed by a formula alone is named by the formula's source.
+    # A column that is headed by a formula alone is named by the formula's source, since set maths has no text.
     (
         re.compile(r'<th class="head([^"]*)"><p>(<span class="math[^"]*">\\\(([^<]*)\\\)</span>)</p></th>'),
-        r'<td class="head\1" role="columnheader" aria-label="\3"><p>\2</p></td>',
+        r'<th class="head\1"><p>\2<span class="visually-hidden">\3</span></p></th>',
     ),
     # Lists of sources come as role=list without list items.
     (re.compile(r' role="doc-biblioentry"'), ""),
