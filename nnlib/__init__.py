@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "activations", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck", "callbacks",
     "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training", "widgets", "course",
-    "ensemble", "diagnostics",
+    "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation",
 )  # fmt: skip
 
 __all__ = ["__version__", *_MODULES]
