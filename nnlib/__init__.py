@@ -5,9 +5,9 @@ The modules stand on floors and import only downward::
     5  widgets  course
     4  plotting  training  ensemble
     3  network  diagnostics
-    2  layers  optimizers
+    2  layers  optimizers  regularizers
     1  activations  initializers  parameters  losses  schedules  metrics
-       data  gradcheck  callbacks  perceptron  autodiff
+       data  preprocessing  augmentation  gradcheck  callbacks  perceptron  autodiff
     0  numpy
 
 ``import nnlib`` costs a few milliseconds beyond NumPy: a module is imported when its name is first used.
