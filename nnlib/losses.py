@@ -179,7 +179,7 @@ def focal(output=None, target=None, *, gamma=2.0):
     p = np.exp(log_target)
     rest = -np.expm1(log_target)  # 1 - p without the loss of digits near p = 1
     loss = -float(np.vdot(rest**gamma, log_target)) / len(z)
-    ratio = np.divide(log_target, rest, out=np.full_like(p, -1.0), where=rest > 0.0)  # log p / (1 - p) -> -1 as p -> 1
+    ratio = np.divide(log_target, rest, out=np.zeros_like(p), where=rest > 0.0)  # at p = 1 its factor is 0
     gradient = rest**gamma * (gamma * p * ratio - 1.0) * (y - np.exp(log_p)) / len(z)
     return loss, gradient
 

@@ -262,6 +262,9 @@ def test_nan_goes_through(f):
 
 def test_whole_numbers_become_float64_and_text_is_refused():
     assert activations.relu(np.array([-1, 2])).dtype == np.float64
+    assert activations.relu(np.array([-1, 2], np.float16)).dtype == np.float32
+    for dtype in DTYPES:
+        assert activations.as_float(z := np.ones(2, dtype)) is z
     with pytest.raises(TypeError, match="real numbers"):
         activations.relu(np.array(["a"]))
     with pytest.raises(TypeError, match="real numbers"):
@@ -289,6 +292,22 @@ def test_softmax_is_a_distribution_that_ignores_a_shift_and_leaves_its_argument(
     np.testing.assert_array_equal(z, kept)
     assert np.isfinite(activations.log_softmax(z)).all()
     np.testing.assert_allclose(np.exp(activations.log_softmax(z)), p, atol=1e-15)
+
+
+def test_softmax_runs_along_the_last_axis_unless_told_otherwise():
+    z, dout = np.random.default_rng(20).normal(size=(2, 3, 4, 5))
+    for f, back in (
+        (activations.softmax, activations.softmax_backward),
+        (activations.log_softmax, activations.log_softmax_backward),
+    ):
+        out = f(z)
+        np.testing.assert_array_equal(out, f(z, 2))
+        np.testing.assert_array_equal(back(dout, out), back(dout, out, 2))
+
+
+def test_a_derivative_takes_the_value_that_is_known_already():
+    for name, slope in (("sigmoid", 0.25 * 0.75), ("tanh", 1.0 - 0.25**2)):
+        assert activations.by_name(name).derivative(np.zeros(1), np.full(1, 0.25)) == slope
 
 
 def test_an_activation_is_found_by_its_name():

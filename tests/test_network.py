@@ -40,6 +40,7 @@ def separable(rng, n=90):
 def test_all_parameters_are_views_of_one_vector():
     network = small()
     assert network.theta.shape == network.grad.shape == (4 * 6 + 6 + 6 * 3 + 3,)
+    assert not network.grad.any()
     network.theta[...] = np.arange(51)
     first, last = network.layers[0], network.layers[2]
     assert first.W.value[0, 0] == 0
@@ -131,8 +132,11 @@ def test_crelu_loses_nothing():
 def test_the_directional_check_agrees_and_catches_a_wrong_sign():
     network, rng = small(), np.random.default_rng(9)
     x, y = rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
+    theta = network.theta.copy()
     numeric, analytic = directional_check(network, softmax_cross_entropy, x, y, rng=rng)
     assert analytic == pytest.approx(numeric, rel=1e-7)
+    assert type(numeric) is type(analytic) is float
+    np.testing.assert_array_equal(network.theta, theta)
 
     def flipped(output, target):
         value, gradient = softmax_cross_entropy(output, target)
@@ -206,6 +210,7 @@ def test_a_gradient_check_looks_at_200_entries_of_a_parameter_a_millionth_to_bot
     assert len(moves) == 1 + 2 * (sum(sizes) + x.size)
     lengths = [0.0] + [1e-6] * 2 * sum(sizes) + [0.0] * 2 * x.size
     np.testing.assert_allclose(np.abs(moves).max(axis=1), lengths, rtol=1e-9)
+    assert np.count_nonzero(moves[: 1 + 2 * 200].any(axis=0)) == 200, "no entry twice"
     np.testing.assert_array_equal(network.forward(x), plain)
     np.testing.assert_array_equal(network.layers[1].running_mean, 0.0)
     seen.clear()
