@@ -695,9 +695,10 @@ def test_a_full_disk_is_reported_and_everything_computed_is_kept(path, tmp_path,
     assert swept.calls_of(tmp_path / "calls") == list(range(6))
 
 
-def test_what_waited_is_written_when_there_is_room_again(path, disk):
+@pytest.mark.parametrize("room_at", [2, 3, 4])
+def test_what_waited_is_written_when_there_is_room_again(path, disk, room_at):
     def function(n):
-        disk.full = 1 <= n < 4
+        disk.full = 1 <= n < room_at
         return n
 
     with warnings.catch_warnings():
