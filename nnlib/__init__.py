@@ -2,7 +2,7 @@
 
 The modules stand on floors and import only downward::
 
-    5  widgets  course
+    5  widgets  course  experiments
     4  plotting  training  ensemble
     3  network  diagnostics
     2  layers  optimizers  regularizers
@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "activations", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck", "callbacks",
     "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training", "widgets", "course",
-    "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation",
+    "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation", "experiments",
 )  # fmt: skip
 
 __all__ = ["__version__", *_MODULES]

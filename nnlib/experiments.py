@@ -1,12 +1,14 @@
 """Experiments: one function at every point of a grid, on any executor, with results that outlive errors and crashes.
 
-def train(learning_rate, seed):
-    rng = np.random.default_rng(seed)
-    ...
-    return {"loss": loss, "accuracy": accuracy}
+A function, a grid, and where the results are kept::
 
-result = sweep(train, {"learning_rate": [0.01, 0.1], "seed": range(5)}, path="sweep.jsonl")
-result.best("loss")
+    def train(learning_rate, seed):
+        rng = np.random.default_rng(seed)
+        ...
+        return {"loss": loss, "accuracy": accuracy}
+
+    result = sweep(train, {"learning_rate": [0.01, 0.1], "seed": range(5)}, path="sweep.jsonl")
+    result.best("loss")
 """
 
 import concurrent.futures

@@ -273,7 +273,7 @@ def test_a_killed_worker_is_an_error_that_the_next_call_mends(path):
 
 
 def test_a_sweep_on_a_dask_cluster_of_two_workers(path, tmp_path):
-    from dask.distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster
 
     options = {"host": "127.0.0.1", "dashboard_address": None, "local_directory": str(tmp_path)}
     with (
