@@ -1,5 +1,6 @@
 """Laws: what must hold for every layer, activation, loss, initializer and schedule of the registry in laws.py."""
 
+import json
 import math
 
 import numpy as np
@@ -22,6 +23,7 @@ from nnlib import activations, initializers, losses, optimizers
 from nnlib.gradcheck import check_gradients, numerical_gradient, relative_error
 from nnlib.losses import mean_squared_error
 from nnlib.network import Sequential
+from nnlib.parameters import Parameter
 
 DTYPES = [np.float32, np.float64]
 layers = pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
@@ -62,7 +64,8 @@ def test_a_layer_keeps_its_dtype_in_both_directions(make, shape, dtype):
     for given in (x, x.astype(np.float32)):
         out = layer.forward(given, training=True)
         assert out.dtype == dtype
-        assert layer.backward(np.ones_like(out)).dtype == dtype
+        for other in DTYPES:
+            assert layer.backward(np.ones(out.shape, other)).dtype == dtype
     assert layer.theta.dtype == layer.grad.dtype == dtype
 
 
@@ -103,8 +106,9 @@ def test_parameters_learn_the_same_where_nobody_wants_the_gradient_of_the_input(
     layer.backward(dout)
     gradient = layer.grad.copy()
     layer.grad[...] = np.nan
-    layer.backward(dout, input_gradient=False)
+    nothing = layer.backward(dout, input_gradient=False)
     np.testing.assert_array_equal(layer.grad, gradient)
+    assert nothing is None or not layer.parameters, "work that nobody reads"
 
 
 @layers
@@ -129,7 +133,8 @@ def test_batches_of_changing_size_use_the_same_memory_and_give_the_same_numbers(
 
 @layers
 @pytest.mark.parametrize(
-    ("n", "dtype", "error"), [(0, float, ValueError), (2, str, TypeError), (2, complex, TypeError)]
+    ("n", "dtype", "error"),
+    [(0, float, ValueError), (0, np.float32, ValueError), (2, str, TypeError), (2, complex, TypeError)],
 )
 def test_a_layer_refuses_what_it_cannot_compute(make, shape, n, dtype, error):
     layer = make().initialize(np.random.default_rng(0))
@@ -145,6 +150,23 @@ def test_backward_refuses_a_gradient_of_another_shape_and_a_missing_forward(make
     layer.forward(np.ones((2, *shape)))
     with pytest.raises(ValueError, match="as forward returned"):
         layer.backward(np.ones((5, 1)))
+
+
+@pytest.mark.parametrize("make", [make for make, _ in (*LAYERS.values(), *SEQUENCE_LAYERS.values())])
+def test_penalties_reach_weights_and_nothing_else(make):
+    layer = make()
+    for one in (layer, *layer.children):
+        for name, p in vars(one).items():
+            if isinstance(p, Parameter):
+                assert p.decay == name.startswith("W"), name
+
+
+@layers
+def test_settings_are_plain_and_build_the_same_layer(make, shape):
+    layer = make()
+    if not layer.children:
+        json.dumps({name: value for name, value in layer.settings.items() if name != "function"})
+        assert repr(type(layer)(**layer.settings)) == repr(layer)
 
 
 @layers

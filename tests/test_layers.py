@@ -1,5 +1,7 @@
 """Layers one by one: what each promises beyond the laws."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from nnlib.layers import (
     AveragePool2D,
     BatchNorm,
     Conv2D,
+    CReLU,
     Dense,
     DropConnect,
     Dropout,
@@ -25,11 +28,13 @@ from nnlib.layers import (
     Maxout,
     MaxPool2D,
     NTKDense,
+    PReLU,
     Residual,
     RMSNorm,
     RReLU,
 )
 from nnlib.layers.convolution import convolve
+from nnlib.layers.dropout import keep_mask
 from nnlib.losses import softmax_cross_entropy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD
@@ -153,6 +158,70 @@ def test_a_small_convolutional_network_learns():
     assert history.train_accuracy[-1] > 0.95
 
 
+def test_a_window_fits_where_the_padding_reaches():
+    layer = alone(Conv2D(2, 1, (5, 3), padding=1))
+    assert layer.forward(np.ones((1, 2, 3, 1))).shape == (1, 1, 1, 1)
+    for shape in ((1, 2, 2, 1), (1, 2, 2, 9), (1, 2, 3)):
+        with pytest.raises(ValueError, match="H >= 3 and W >= 1"):
+            layer.forward(np.ones(shape))
+    layer = alone(Conv2D(2, 1, (3, 5), padding=1))
+    assert layer.forward(np.ones((1, 2, 1, 3))).shape == (1, 1, 1, 1)
+    for shape in ((1, 2, 1, 2), (1, 2, 9, 2)):
+        with pytest.raises(ValueError, match="H >= 1 and W >= 3"):
+            layer.forward(np.ones(shape))
+
+
+def test_windows_are_2_wide_unless_told_otherwise():
+    for kind in (MaxPool2D, AveragePool2D):
+        assert alone(kind()).forward(np.ones((1, 1, 6, 6))).shape == (1, 1, 3, 3)
+        with pytest.raises(ValueError, match=r"\(N, C, H, W\)"):
+            alone(kind()).forward(np.ones((3, 6, 6)))
+
+
+def test_convolve_has_stride_1_and_no_padding_unless_told_otherwise():
+    x, W = np.random.default_rng(11).normal(size=(2, 1, 1, 3, 3))
+    np.testing.assert_allclose(convolve(x, W, np.zeros(1)), [[[[np.vdot(x, W)]]]])
+    assert convolve(x, W[..., :2, :2], np.zeros(1)).shape == (1, 1, 2, 2)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_layer_makes_its_arrays_once_and_anew_only_for_more():
+    layer = alone(Dense(2, 2))
+    kept = layer.array("a", (5, 3))
+    assert kept.dtype == np.float64
+    assert np.shares_memory(layer.array("a", (5, 3)), kept)
+    assert layer.array("b", (5, 3), bool).dtype == bool
+    fewer = layer.array("a", (2, 3))
+    assert fewer.shape == (2, 3)
+    assert np.shares_memory(fewer, kept)
+    assert layer.array("a", (5, 3)).shape == (5, 3)
+    assert np.shares_memory(layer.array("a", (5, 3)), kept)
+    for shape in ((6, 3), (5, 4), (6, 3)):
+        other = layer.array("a", shape)
+        assert other.shape == shape
+        assert not np.shares_memory(other, kept)
+        kept = other
+
+
+def test_an_array_like_another_lies_like_it_in_memory():
+    layer, x = alone(Dense(2, 2)), np.ones((5, 4, 3))
+    kept = layer.array_like("a", x)
+    assert kept.strides == x.strides
+    assert np.shares_memory(layer.array_like("a", x), kept)
+    turned = np.ones((3, 4, 5)).transpose(2, 1, 0)
+    other = layer.array_like("a", turned)
+    assert other.shape == turned.shape
+    assert other.strides == turned.strides
+    assert not np.shares_memory(other, kept)
+    assert layer.array_like("a", turned) is other
+    narrow = turned[:, :, :2]  # the strides of the wide one
+    assert layer.array_like("a", narrow).shape == narrow.shape
+    swapped = np.ones((3, 5, 4)).transpose(1, 2, 0)
+    assert layer.array_like("a", swapped).strides == swapped.strides
+
+
 # --- noise, shape, scale ----------------------------------------------------------------------------------------------
 
 
@@ -161,6 +230,59 @@ def test_gaussian_noise_has_its_standard_deviation_in_training_alone():
     x = np.zeros((400, 300))
     assert layer.forward(x, training=True).std() == pytest.approx(0.3, rel=0.01)
     np.testing.assert_array_equal(layer.forward(x), x)
+
+
+def test_a_unit_is_kept_from_its_threshold_on():
+    class Draws:
+        @staticmethod
+        def random_raw(n):
+            return np.full(n, 0xFFFF_C000_BFFF_0000, np.uint64)  # four draws: 0, 0xBFFF, 0xC000, 0xFFFF
+
+    generator = type("", (), {"bit_generator": Draws})
+    for p, words in ((0.75, [0, 0, 4, 4, 0, 0, 4]), (0.0, [1] * 7)):  # 0.75 of 65536 is 0xC000
+        mask = np.empty(7)
+        np.testing.assert_array_equal(keep_mask(generator, (7,), p, mask), words)
+
+
+def test_without_dropout_nothing_is_drawn_or_copied():
+    layer, x = alone(Dropout(0.0)), np.ones((3, 2))
+    state = layer.rng.bit_generator.state
+    assert layer.forward(x, training=True) is x
+    assert layer.rng.bit_generator.state == state
+
+
+def test_crelu_halves_each_feature_at_the_kink_too():
+    layer = alone(CReLU())
+    np.testing.assert_array_equal(layer.forward([[[-2.0, 0.0, 3.0]] * 2]), [[[0, 0, 3, 2, 0, 0]] * 2])
+    np.testing.assert_array_equal(layer.backward([[[1.0] * 6] * 2]), [[[-1, 0, 1]] * 2])
+
+
+@pytest.mark.parametrize(
+    ("n_in", "shape", "mend"),
+    [
+        (4, (7, 2, 2), "Flatten"),
+        (4, (7, 2, 3), ""),
+        (4, (7, 5), ""),
+        (4, (4,), "reshape"),
+        (1, (5,), ""),
+        (4, (5,), ""),
+    ],
+)
+def test_the_mend_is_one_that_helps(n_in, shape, mend):
+    with pytest.raises(ValueError, match="takes x of shape") as caught:
+        alone(Dense(n_in, 2)).forward(np.ones(shape))
+    assert [word for word in ("Flatten", "reshape") if word in str(caught.value)] == [mend][: bool(mend)]
+
+
+def test_settings_given_as_numpy_numbers_are_saved_as_plain_ones():
+    one, half = np.int64(2), np.float32(0.5)
+    for layer in (
+        Dense(one, one), Maxout(one, one, one), PReLU(one, half), RReLU(half, half), Dropout(half), GaussianNoise(half),
+        DropConnect(one, one, half), BatchNorm(one, half, half), LayerNorm(one, half), RMSNorm(one, half),
+        GroupNorm(one, one, half), InstanceNorm(one, half), Conv2D(one, one, one, one, one), MaxPool2D(one),
+        LSTM(one, one, bool(one), one, half), Embedding(one, one),
+    ):  # fmt: skip
+        json.dumps(layer.settings)
 
 
 def test_dropconnect_silences_connections_and_keeps_the_mean():
@@ -184,7 +306,7 @@ def test_ntk_dense_is_dense_with_its_scale_outside():
     dense.W.value[...] /= 3.0
     x = np.random.default_rng(10).normal(size=(5, 9))
     np.testing.assert_allclose(ntk.forward(x), dense.forward(x), rtol=1e-13)
-    assert ntk.W.value.std() == pytest.approx(1.0, abs=0.3)
+    assert alone(NTKDense(300, 200)).W.value.std() == pytest.approx(1.0, abs=0.01)
 
 
 # layer, just inside its door; what just outside is refused with

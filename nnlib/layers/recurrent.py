@@ -122,7 +122,7 @@ class Recurrent(Layer):
         if n_in < 1 or n_hidden < 1 or (truncate is not None and truncate < 1):
             raise ValueError(f"{type(self).__name__} takes positive sizes, got {n_in=}, {n_hidden=}, {truncate=}")
         self.n_in, self.n_hidden = int(n_in), int(n_hidden)
-        self.sequences, self.truncate = bool(sequences), truncate
+        self.sequences, self.truncate = bool(sequences), None if truncate is None else int(truncate)
         self.x = None
         width = self.gates * self.n_hidden
         self.W_x = Parameter((n_in, width), init)
