@@ -70,6 +70,11 @@ def test_batchnorm_keeps_running_averages_as_pytorch_does():
     np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-13)
 
 
+def test_batchnorm_trains_on_two_values():
+    out = alone(BatchNorm(2)).forward(np.array([[1.0, 5.0], [3.0, 5.0]]), training=True)
+    np.testing.assert_allclose(out, [[-1.0, 0.0], [1.0, 0.0]], rtol=1e-5)
+
+
 def test_batchnorm_forgets_the_scale_of_the_weights_before_it():
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(12, 4)), rng.integers(0, 3, 12)
@@ -244,11 +249,24 @@ def test_a_unit_is_kept_from_its_threshold_on():
         np.testing.assert_array_equal(keep_mask(generator, (7,), p, mask), words)
 
 
-def test_without_dropout_nothing_is_drawn_or_copied():
-    layer, x = alone(Dropout(0.0)), np.ones((3, 2))
+@pytest.mark.parametrize("make", [lambda: Dropout(0.0), lambda: GaussianNoise(0.0), lambda: DropConnect(2, 2, 0.0)])
+def test_without_noise_nothing_is_drawn(make):
+    layer, x = alone(make()), np.ones((3, 2))
     state = layer.rng.bit_generator.state
-    assert layer.forward(x, training=True) is x
+    np.testing.assert_array_equal(layer.forward(x, training=True).copy(), layer.forward(x))
     assert layer.rng.bit_generator.state == state
+
+
+def test_prelu_has_one_slope_or_one_for_each_unit():
+    dout = np.array([[1.0, 10.0], [100.0, 1000.0]])
+    for n, slopes in ((1, [-1111.0]), (2, [-101.0, -1010.0])):
+        layer = alone(PReLU(n))
+        np.testing.assert_array_equal(layer.slope.value, 0.25)
+        layer.forward(-np.ones((2, 2)))
+        layer.backward(dout)
+        np.testing.assert_array_equal(layer.slope.grad, slopes)
+    with pytest.raises(ValueError, match=r"\(N, 2\), got \(1, 3\)"):
+        alone(PReLU(2)).forward(np.ones((1, 3)))
 
 
 def test_crelu_halves_each_feature_at_the_kink_too():
@@ -361,8 +379,10 @@ def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outs
         (lambda: RMSNorm(0), ValueError, "at least one feature"),
         (lambda: GroupNorm(4, 6), ValueError, "evenly"),
         (lambda: alone(BatchNorm(3)).forward(np.ones((1, 3)), training=True), ValueError, "at least two values"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 3, 5))), ValueError, r"\(N, 3\) or \(N, 3, H, W\)"),
         (lambda: alone(LayerNorm(3)).forward(np.ones((2, 4))), ValueError, r"\(N, 3\) or \(N, 3, H, W\)"),
         (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3))), ValueError, r"\(N, 3, H, W\)"),
+        (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3, 5))), ValueError, "H W >= 2"),
         (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3, 1, 1))), ValueError, "H W >= 2"),
         (lambda: Conv2D(1, 0, 3), ValueError, "positive sizes"),
         (lambda: Conv2D(1, 1, 3, padding=-1), ValueError, "padding >= 0"),
@@ -372,6 +392,7 @@ def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outs
         (lambda: alone(MaxPool2D(3)).forward(np.ones((1, 1, 2, 5))), ValueError, "at least 3"),
         (lambda: alone(GlobalAveragePool2D()).forward(np.ones((1, 5))), ValueError, r"\(N, C, H, W\)"),
         (lambda: Residual(), TypeError, "layers of its branch"),
+        (lambda: Residual(Dense(2, 2), "relu"), TypeError, "layers of its branch"),
         (lambda: alone(Residual(Dense(3, 2))).forward(np.ones((1, 3))), ValueError, "shape it takes"),
         (lambda: GaussianNoise(-1.0), ValueError, ">= 0"),
         (lambda: DropConnect(2, 2, 1.0), ValueError, "0 <= p < 1"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnlib.gradcheck import numerical_gradient, relative_error
+from nnlib.initializers import constant
 from nnlib.layers import GRU, LSTM, RNN, Embedding
 from nnlib.network import Sequential
 
@@ -177,6 +178,47 @@ def test_stacked_layers_are_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(Sequential.load(tmp_path / "network.npz").forward(tokens), network.forward(tokens))
 
 
+@kinds
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("lengths", [None, [6, 2, 4]])
+def test_the_weights_learn_the_same_where_nobody_wants_the_gradient_of_the_input(kind, sequences, lengths):
+    layer = made(kind, sequences=sequences)
+    dout = np.random.default_rng(10).normal(size=layer.forward(sequence(), lengths=lengths).shape)
+    layer.backward(dout)
+    gradient = layer.grad.copy()
+    layer.grad[...] = np.nan
+    assert layer.backward(dout, input_gradient=False) is None
+    np.testing.assert_array_equal(layer.grad, gradient)
+
+
+@kinds
+@pytest.mark.parametrize("sequences", [True, False])
+def test_states_and_their_gradients_stay_when_the_layer_goes_on(kind, sequences):
+    layer, x = made(kind, sequences=sequences), sequence()
+    layer.backward(np.ones_like(layer.forward(x)))
+    kept = [(state, state.copy()) for state in (*layer.final, *layer.dinitial)]
+    layer.backward(-np.ones_like(layer.forward(-x, initial=layer.final)))
+    for state, copy in kept:
+        np.testing.assert_array_equal(state, copy)
+
+
+@kinds
+def test_backward_needs_a_forward(kind):
+    layer = made(kind)
+    with pytest.raises(RuntimeError, match="needs the batch of a forward"):
+        layer.backward(np.ones((T, N, H)))
+    layer.forward(sequence())
+    with pytest.raises(ValueError, match="as forward returned"):
+        layer.backward(np.ones((T, N, H + 1)))
+    assert made(kind).forward(sequence(), training=True).shape == (T, N, H)
+
+
+def test_an_embedding_starts_from_standard_normal_numbers_unless_told_otherwise():
+    W = Embedding(200, 100).initialize(np.random.default_rng(11)).W.value
+    assert W.std() == pytest.approx(1.0, abs=0.01)
+    assert (Embedding(3, 2, init=constant(0.5)).initialize(np.random.default_rng(0)).W.value == 0.5).all()
+
+
 def test_an_embedding_adds_up_the_gradients_of_a_number_that_occurs_twice():
     layer = Embedding(5, 2).initialize(np.random.default_rng(8), np.float64)
     tokens = np.array([[1, 3], [1, 4]])
@@ -197,6 +239,7 @@ def test_an_embedding_adds_up_the_gradients_of_a_number_that_occurs_twice():
         (lambda: made(RNN).forward(np.ones((T, N, D + 1))), ValueError, r"\(T, N, 2\)"),
         (lambda: made(LSTM).forward(sequence(), initial=(np.ones((N, H)),)), ValueError, "starts from 2"),
         (lambda: made(GRU).forward(sequence(), lengths=[1, 2]), ValueError, "3 whole numbers from 1 to 6"),
+        (lambda: made(GRU).forward(sequence(), lengths=[1.0, 2.0, 3.0]), ValueError, "3 whole numbers from 1 to 6"),
         (lambda: made(GRU).forward(sequence(), lengths=[0, 2, 3]), ValueError, "3 whole numbers from 1 to 6"),
         (lambda: made(GRU).forward(sequence(), lengths=[1, 2, 7]), ValueError, "3 whole numbers from 1 to 6"),
         (lambda: Embedding(0, 3), ValueError, "positive sizes"),
