@@ -21,6 +21,7 @@ import json
 import math
 import os
 import pathlib
+import queue
 import sys
 import time
 import traceback
@@ -319,8 +320,7 @@ def _failure(error, trace):
 
 def _on(executor, function, points, todo, keep):
     """Compute the points elsewhere; each is kept as soon as it is there."""
-    futures = {}
-    kept = set()
+    futures, finished, kept = {}, queue.SimpleQueue(), set()
 
     def collect(future):
         i = futures[future]
@@ -336,11 +336,17 @@ def _on(executor, function, points, todo, keep):
     try:
         for i in todo:
             try:
-                futures[executor.submit(_run, function, points[i])] = i
+                future = executor.submit(_run, function, points[i])
             except Exception as error:
                 keep(i, {**_failure(error, error.__traceback__), "seconds": 0.0})
-        for future in concurrent.futures.as_completed(list(futures)):
-            collect(future)
+            else:
+                futures[future] = i
+                future.add_done_callback(finished.put)
+        while len(kept) < len(futures):
+            try:
+                collect(finished.get(timeout=0.2))  # waking up now and then: Windows hears Ctrl-C only in between
+            except queue.Empty:
+                continue
     except KeyboardInterrupt:
         for future in futures:
             if future.done() and not future.cancelled() and not isinstance(future.exception(), KeyboardInterrupt):

@@ -12,6 +12,7 @@ import math
 import multiprocessing
 import os
 import pathlib
+import queue
 import subprocess
 import sys
 import tempfile
@@ -620,15 +621,20 @@ def test_an_interrupt_collects_what_has_come_in_and_not_an_interrupted_worker(mo
                 future.set_result(function(*arguments))
             return future
 
-    def interrupted(futures):
-        yield futures[0]
-        raise KeyboardInterrupt
+    class Pressed(queue.SimpleQueue):
+        """Ctrl-C comes after the first result."""
+
+        def get(self, timeout):
+            if result := getattr(self, "result", None):
+                raise KeyboardInterrupt
+            self.result = result = super().get(timeout=timeout)
+            return result
 
     def function(n):
         return n
 
     with monkeypatch.context() as patch:
-        patch.setattr(experiments.concurrent.futures, "as_completed", interrupted)
+        patch.setattr(experiments.queue, "SimpleQueue", Pressed)
         with pytest.raises(Interrupted) as caught:
             sweep(function, {"n": range(4)}, Done(), path=path)
     assert caught.value.result.values == [0, None, 2, None]
