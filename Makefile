@@ -9,7 +9,7 @@ PARALLEL ?= 2
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book notebooks test site-test check lint serve lab weight clean distclean
+.PHONY: help environment book notebooks test site-test check lint serve lab mutants weight clean distclean
 
 help:  ## list the commands
 	@echo "make <command>, with Python 3.11 to 3.13 (PYTHON=python3.12 chooses one):"
@@ -39,6 +39,9 @@ site-test: book  ## the built site in a real browser, with the network off
 	@$(PYTEST) tests/site
 
 check: lint test site-test  ## everything that the continuous integration runs
+
+mutants: environment  ## change nnlib in thousands of small ways: does a test notice each? (an hour; a second run goes on)
+	@$(RUN) tools/mutants.py --jobs $(PARALLEL)
 
 weight: book  ## how heavy each page is
 	@$(RUN) tools/page_weight.py

@@ -215,6 +215,7 @@ def test_an_array_like_another_lies_like_it_in_memory():
     kept = layer.array_like("a", x)
     assert kept.strides == x.strides
     assert np.shares_memory(layer.array_like("a", x), kept)
+    assert np.shares_memory(layer.array_like("a", x[:2]), kept)
     turned = np.ones((3, 4, 5)).transpose(2, 1, 0)
     other = layer.array_like("a", turned)
     assert other.shape == turned.shape
@@ -316,6 +317,12 @@ def test_a_residual_of_zero_weights_is_the_identity():
     layer = alone(Residual(Dense(4, 4, init=normal(1e-300))))
     x = np.random.default_rng(9).normal(size=(3, 4))
     np.testing.assert_array_equal(layer.forward(x), x)
+
+
+def test_a_residual_passes_on_whether_it_trains():
+    layer, x = alone(Residual(Dropout(0.5))), np.ones((20, 5))
+    np.testing.assert_array_equal(layer.forward(x), 2.0)
+    assert set(np.unique(layer.forward(x, training=True))) == {1.0, 3.0}
 
 
 def test_ntk_dense_is_dense_with_its_scale_outside():
