@@ -1,5 +1,7 @@
 """Optimizers: each turns a gradient into a step, in place, on one flat vector; simple ones first."""
 
+import math
+
 import numpy as np
 
 from nnlib.schedules import as_schedule
@@ -46,6 +48,14 @@ class Optimizer:
 
     def update(self, theta, grad, learning_rate):
         raise NotImplementedError
+
+    def divided_step(self, theta, direction, squares, eps, learning_rate):
+        """theta <- theta - learning_rate direction / (sqrt(squares) + eps), each number with a divisor of its own."""
+        scratch = np.sqrt(squares, out=self.scratch)
+        scratch += eps
+        np.divide(direction, scratch, out=scratch)
+        scratch *= learning_rate
+        theta -= scratch
 
     def snapshot(self):
         """A copy of all that the optimizer remembers."""
@@ -117,14 +127,8 @@ class AdaGrad(Optimizer):
         self.eps = eps
 
     def update(self, theta, grad, learning_rate):
-        s, scratch = self.squares, self.scratch
-        np.square(grad, out=scratch)
-        s += scratch
-        np.sqrt(s, out=scratch)
-        scratch += self.eps
-        np.divide(grad, scratch, out=scratch)
-        scratch *= learning_rate
-        theta -= scratch
+        self.squares += np.square(grad, out=self.scratch)
+        self.divided_step(theta, grad, self.squares, self.eps, learning_rate)
 
 
 class RMSProp(Optimizer):
@@ -144,11 +148,7 @@ class RMSProp(Optimizer):
         np.square(grad, out=scratch)
         scratch *= 1.0 - self.beta
         s += scratch
-        np.sqrt(s, out=scratch)
-        scratch += self.eps
-        np.divide(grad, scratch, out=scratch)
-        scratch *= learning_rate
-        theta -= scratch
+        self.divided_step(theta, grad, s, self.eps, learning_rate)
 
 
 class AdaDelta(Optimizer):
@@ -182,9 +182,12 @@ class Adam(Optimizer):
     """m <- beta1 m + (1 - beta1) grad;  v <- beta2 v + (1 - beta2) grad^2;
     theta <- theta - learning_rate m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - beta1^t), v_hat = v / (1 - beta2^t)
     (Kingma & Ba 2015, algorithm 1: eps outside the root, the power t counts steps from 1).
+
+    Both averages are kept as plain sums, M <- beta1 M + grad and V <- beta2 V + grad^2, which saves three passes over
+    the parameters: m_hat is M divided by the sum of its weights, 1 + beta1 + ... + beta1^(t-1), and v_hat likewise.
     """
 
-    state = ("m", "v")
+    state = ("gradient_sum", "square_sum")
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(learning_rate)
@@ -192,25 +195,24 @@ class Adam(Optimizer):
         self.eps = eps
 
     def update(self, theta, grad, learning_rate):
-        self.average(grad)
-        scratch, t = self.scratch, self.n_steps
-        np.multiply(self.v, 1.0 / (1.0 - self.beta2**t), out=scratch)  # v_hat
-        np.sqrt(scratch, out=scratch)
-        scratch += self.eps
-        np.divide(self.m, scratch, out=scratch)
-        scratch *= learning_rate / (1.0 - self.beta1**t)  # the correction of m_hat
-        theta -= scratch
+        self.add(grad)
+        self.corrected_step(theta, self.gradient_sum, self.square_sum, learning_rate / self.weight(self.beta1))
 
-    def average(self, grad):
-        """The exponential averages m of the gradient and v of its square."""
-        m, v, scratch = self.m, self.v, self.scratch
-        m *= self.beta1
-        np.multiply(grad, 1.0 - self.beta1, out=scratch)
-        m += scratch
-        v *= self.beta2
-        np.square(grad, out=scratch)
-        scratch *= 1.0 - self.beta2
-        v += scratch
+    def add(self, grad):
+        """M <- beta1 M + grad;  V <- beta2 V + grad^2."""
+        self.gradient_sum *= self.beta1
+        self.gradient_sum += grad
+        self.square_sum *= self.beta2
+        self.square_sum += np.square(grad, out=self.scratch)
+
+    def weight(self, beta):
+        """1 + beta + ... + beta^(t-1) = (1 - beta^t) / (1 - beta), the weight of all gradients so far."""
+        return (1.0 - beta**self.n_steps) / (1.0 - beta)
+
+    def corrected_step(self, theta, direction, square_sum, learning_rate):
+        """theta <- theta - learning_rate direction / (sqrt(v_hat) + eps), with the root of v_hat's divisor outside."""
+        root = math.sqrt(self.weight(self.beta2))
+        self.divided_step(theta, direction, square_sum, self.eps * root, learning_rate * root)
 
 
 class AMSGrad(Adam):
@@ -218,18 +220,12 @@ class AMSGrad(Adam):
     (Reddi et al. 2018, algorithm 2; with Adam's bias corrections, as PyTorch's ``amsgrad=True``).
     """
 
-    state = ("m", "v", "v_max")
+    state = (*Adam.state, "largest_square_sum")
 
     def update(self, theta, grad, learning_rate):
-        self.average(grad)
-        scratch, t = self.scratch, self.n_steps
-        np.maximum(self.v_max, self.v, out=self.v_max)
-        np.multiply(self.v_max, 1.0 / (1.0 - self.beta2**t), out=scratch)
-        np.sqrt(scratch, out=scratch)
-        scratch += self.eps
-        np.divide(self.m, scratch, out=scratch)
-        scratch *= learning_rate / (1.0 - self.beta1**t)
-        theta -= scratch
+        self.add(grad)
+        largest = np.maximum(self.largest_square_sum, self.square_sum, out=self.largest_square_sum)
+        self.corrected_step(theta, self.gradient_sum, largest, learning_rate / self.weight(self.beta1))
 
 
 class AdamW(Adam):
@@ -261,18 +257,12 @@ class NAdam(Adam):
         self.mu_product = 1.0
 
     def update(self, theta, grad, learning_rate):
-        self.average(grad)
-        scratch, t = self.scratch, self.n_steps
-        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (t, t + 1))
+        self.add(grad)
+        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (self.n_steps, self.n_steps + 1))
         self.mu_product *= mu
-        np.multiply(self.v, 1.0 / (1.0 - self.beta2**t), out=scratch)  # v_hat
-        np.sqrt(scratch, out=scratch)
-        scratch += self.eps
-        m_hat = self.m * (mu_next / (1.0 - self.mu_product * mu_next))
+        m_hat = self.gradient_sum * ((1.0 - self.beta1) * mu_next / (1.0 - self.mu_product * mu_next))
         m_hat += grad * ((1.0 - mu) / (1.0 - self.mu_product))
-        np.divide(m_hat, scratch, out=scratch)
-        scratch *= learning_rate
-        theta -= scratch
+        self.corrected_step(theta, m_hat, self.square_sum, learning_rate)
 
     def snapshot(self):
         return self.mu_product, super().snapshot()
