@@ -5,6 +5,7 @@ is short, exact and never vanishes on a mistake.  The gradient is a new array of
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -207,6 +208,77 @@ def distillation(output=None, target=None, *, temperature):
     gradient -= p
     gradient *= temperature / len(student)
     return loss, gradient
+
+
+def large_margin_softmax(output=None, target=None, *, margin, ease=0.0):
+    """The cross-entropy of :func:`softmax_cross_entropy` with a harder logit for the target class: its angle theta to
+    the class direction W_y counts ``margin`` times (Liu et al. 2016, arXiv 1612.02295),
+
+        ||W_y|| ||x|| cos(theta)  becomes  ||W_y|| ||x|| psi(theta),
+        psi(theta) = (-1)^k cos(m theta) - 2 k  for theta from k pi / m to (k + 1) pi / m,  k = 0 .. m - 1.
+
+    psi falls from 1 to 1 - 2 m and is never above cos, so a row must lie nearer to its class than an ordinary logit
+    asks: classes become narrow.  psi has no kink.  margin = 1 is the cross-entropy itself.  Called without output and
+    target it returns the loss with these settings.
+
+    Parameters
+    ----------
+    output : ndarray (N, 2 K)
+        Of :class:`nnlib.layers.AngularDense`: K logits ||W_k|| ||x|| cos(theta_k), then K times -||W_k|| ||x||.
+    target : ndarray (N,) of int
+    margin : int
+        m >= 1; the authors use 2 to 4.
+    ease : float
+        The target's logit is (ease ||W_y|| ||x|| cos(theta) + ||W_y|| ||x|| psi(theta)) / (1 + ease): begin with a
+        large number and go on with smaller ones where training does not get going.  lambda of the authors' Caffe layer.
+
+    Notes
+    -----
+    With c = cos(theta), cos(m theta) is the Chebyshev polynomial T_m(c) and its slope m U_{m-1}(c): no angle is
+    computed, and no division by sin(theta).  A row or a class of length 0 has no angle and keeps its logit 0.
+    """
+    if margin != int(margin) or margin < 1:
+        raise ValueError(f"large_margin_softmax takes a whole margin >= 1, got {margin!r}")
+    if not 0.0 <= ease < math.inf:
+        raise ValueError(f"large_margin_softmax takes ease >= 0, got {ease!r}")
+    if output is None:
+        return functools.partial(large_margin_softmax, margin=margin, ease=ease)
+    output = _logits("large_margin_softmax", output)
+    z, low = np.split(output, 2, axis=1) if output.shape[1] % 2 == 0 else (output, output[:, :0])
+    if z.shape != low.shape or (low > -np.abs(z) * (1.0 - 1e-3)).any():
+        raise ValueError(
+            "large_margin_softmax takes logits and the values they would have at 180 degrees, (N, 2 K), "
+            f"got {output.shape}: let AngularDense(n_in, n_classes) be the last layer"
+        )
+    y = one_hot(target, z.shape[1], bool)
+    if y.shape != z.shape:
+        raise ValueError(f"{len(z)} rows take {len(z)} class numbers, got {len(y)}")
+    length = -low[y]  # ||W_y|| ||x|| (N,)
+    c = np.divide(z[y], length, out=np.ones_like(length), where=length > 0.0)
+    psi, slope = large_margin_psi(np.clip(c, -1.0, 1.0), int(margin))
+    share = 1.0 / (1.0 + ease)
+    harder = z.copy()
+    harder[y] += share * length * (psi - c)
+    loss, gradient_harder = softmax_cross_entropy(harder, target)
+    dy = share * gradient_harder[y]  # of length psi(z / length), by z and by -length
+    gradient = np.concatenate([gradient_harder, np.zeros_like(z)], axis=1)
+    dz, dlow = np.split(gradient, 2, axis=1)
+    dz[y] += dy * (slope - 1.0)
+    dlow[y] = -dy * (psi - c * slope)
+    return loss, gradient
+
+
+def large_margin_psi(c, margin):
+    """psi and its slope dpsi/dc at c = cos(theta), for :func:`large_margin_softmax`.   c (N,) -> (N,), (N,)"""
+    before, cosine = np.ones_like(c), c  # T_0, T_1 and U_0, U_1 by f_{n+1} = 2 c f_n - f_{n-1}
+    u_before, u = np.zeros_like(c), np.ones_like(c)
+    for _ in range(margin - 1):
+        before, cosine = cosine, 2.0 * c * cosine - before
+        u_before, u = u, 2.0 * c * u - u_before
+    borders = [math.cos(k * math.pi / margin) for k in range(1, margin)]
+    k = sum(((c < border).astype(c.dtype) for border in borders), np.zeros_like(c))
+    sign = 1.0 - 2.0 * (k % 2.0)
+    return sign * cosine - 2.0 * k, sign * margin * u
 
 
 def contrastive(output=None, target=None, *, margin=1.0):

@@ -13,6 +13,7 @@ from nnlib.network import Sequential
 # layer: what makes it, and the shape of one example
 LAYERS = {
     "Dense": (lambda: l.Dense(6, 5), (6,)),
+    "AngularDense": (lambda: l.AngularDense(6, 5), (6,)),
     "NTKDense": (lambda: l.NTKDense(6, 5), (6,)),
     "DropConnect": (lambda: l.DropConnect(6, 5, 0.4), (6,)),
     "PReLU, one slope": (lambda: l.PReLU(), (6,)),
@@ -109,6 +110,15 @@ LOSSES = {
     "focal, gamma 0.5": (losses.focal(gamma=0.5), lambda rng: rng.integers(0, 3, 7)),
     "focal, gamma 0": (losses.focal(gamma=0.0), lambda rng: rng.integers(0, 3, 7)),
     "distillation": (losses.distillation(temperature=3.0), lambda rng: 2.0 * rng.normal(size=(7, 3))),
+}
+
+# loss on the output of AngularDense: (targets for 7 rows and 3 classes, given rng)
+ANGULAR_LOSSES = {
+    f"large_margin_softmax, margin {margin}, ease {ease}": (
+        losses.large_margin_softmax(margin=margin, ease=ease),
+        lambda rng: rng.integers(0, 3, 7),
+    )
+    for margin, ease in ((1, 0.0), (2, 0.0), (3, 5.0), (4, 0.0))
 }
 
 # loss on groups of rows: (rows of its output, targets)

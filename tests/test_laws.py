@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from laws import (
     ACTIVATIONS,
+    ANGULAR_LOSSES,
     GRADIENTS,
     GROUP_LOSSES,
     INITIALIZERS,
@@ -193,8 +194,8 @@ def test_every_public_layer_and_activation_stands_in_the_registry():
     functions = {f for f in vars(initializers) if not f.startswith("_")} - {"fans", "math", "np"}
     assert {name.split("(")[0] for name in INITIALIZERS} == functions
     public = {name for name, thing in vars(losses).items() if getattr(thing, "__module__", "") == losses.__name__}
-    tested = {name.split(",")[0] for name in (*LOSSES, *GROUP_LOSSES)}
-    assert tested == {name for name in public if not name.startswith("_")} - {"one_hot"}
+    tested = {name.split(",")[0] for name in (*LOSSES, *ANGULAR_LOSSES, *GROUP_LOSSES)}
+    assert tested == {name for name in public if not name.startswith("_")} - {"one_hot", "large_margin_psi"}
 
 
 @pytest.mark.parametrize(("make", "shape"), SEQUENCE_LAYERS.values(), ids=SEQUENCE_LAYERS)
@@ -353,30 +354,48 @@ def test_the_normal_distribution_is_accurate_into_its_far_tail():
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("loss", "targets"), LOSSES.values(), ids=LOSSES)
-def test_the_gradient_of_a_loss_is_its_derivative(loss, targets):
+def numbers(rng):
+    return rng.normal(size=(7, 3))
+
+
+def products_with_their_lowest_values(rng):
+    """What AngularDense gives: products of rows and classes, then minus the products of their lengths."""
+    lengths = rng.uniform(0.5, 3.0, (7, 3))
+    return np.concatenate([lengths * rng.uniform(-0.99, 0.99, (7, 3)), -lengths], axis=1)
+
+
+every_loss = pytest.mark.parametrize(
+    ("loss", "targets", "outputs"),
+    [(*case, numbers) for case in LOSSES.values()]
+    + [(*case, products_with_their_lowest_values) for case in ANGULAR_LOSSES.values()],
+    ids=[*LOSSES, *ANGULAR_LOSSES],
+)
+
+
+@every_loss
+def test_the_gradient_of_a_loss_is_its_derivative(loss, targets, outputs):
     rng = np.random.default_rng(12)
-    output, target = rng.normal(size=(7, 3)), targets(rng)
+    output, target = outputs(rng), targets(rng)
     kept = output.copy()
     _, gradient = loss(output, target)
     np.testing.assert_array_equal(output, kept)
     assert relative_error(gradient, numerical_gradient(lambda z: loss(z, target)[0], output)) < 1e-8
 
 
-@pytest.mark.parametrize(("loss", "targets"), LOSSES.values(), ids=LOSSES)
-def test_a_loss_is_the_mean_over_the_batch(loss, targets):
+@every_loss
+def test_a_loss_is_the_mean_over_the_batch(loss, targets, outputs):
     rng = np.random.default_rng(13)
-    output, target = rng.normal(size=(7, 3)), targets(rng)
+    output, target = outputs(rng), targets(rng)
     value, gradient = loss(output, target)
     twice, gradient_twice = loss(np.concatenate([output, output]), np.concatenate([target, target]))
     assert twice == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(gradient_twice[:7], gradient / 2, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("loss", "targets"), LOSSES.values(), ids=LOSSES)
-def test_a_loss_keeps_float32_and_survives_huge_outputs(loss, targets):
+@every_loss
+def test_a_loss_keeps_float32_and_survives_huge_outputs(loss, targets, outputs):
     rng = np.random.default_rng(14)
-    output, target = rng.normal(size=(7, 3)).astype(np.float32), targets(rng)
+    output, target = outputs(rng).astype(np.float32), targets(rng)
     value, gradient = loss(output, target)
     assert type(value) is float
     assert gradient.dtype == np.float32

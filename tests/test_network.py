@@ -14,7 +14,7 @@ from nnlib.activations import relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
 from nnlib.gradcheck import Report, check_gradients, directional_check, numerical_gradient, relative_error
 from nnlib.initializers import constant, orthogonal, xavier_normal
-from nnlib.layers import Activation, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
+from nnlib.layers import Activation, AngularDense, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential
@@ -284,6 +284,18 @@ def test_a_gradient_check_gives_random_layers_their_state_back():
         (lambda: losses.triplet(np.ones((4, 2))), ValueError, "groups of 3"),
         (lambda: losses.triplet(np.ones((0, 2))), ValueError, "groups of 3"),
         (lambda: losses.triplet(np.ones((3, 2, 2))), ValueError, "groups of 3"),
+        (lambda: losses.large_margin_softmax(margin=0), ValueError, "whole margin >= 1, got 0"),
+        (lambda: losses.large_margin_softmax(margin=1.5), ValueError, "whole margin >= 1, got 1.5"),
+        (lambda: losses.large_margin_softmax(margin=2, ease=-1.0), ValueError, "ease >= 0"),
+        (lambda: losses.large_margin_softmax(np.ones((2, 3)), [0, 1], margin=2), ValueError, r"AngularDense\(n_in"),
+        (lambda: losses.large_margin_softmax(np.ones((2, 4)), [0, 1], margin=2), ValueError, r"AngularDense\(n_in"),
+        (lambda: losses.large_margin_softmax([[1, -1, -2, -2]], [2], margin=2), ValueError, "from 0 to 1, got 2 to 2"),
+        (
+            lambda: losses.large_margin_softmax([[1, -1, -2, -2]], [0, 1], margin=2),
+            ValueError,
+            "1 class numbers, got 2",
+        ),
+        (lambda: AngularDense(0, 3), ValueError, "at least one input"),
         (lambda: one_hot(np.ones((2, 2), int), 3), TypeError, r"of shape \(N,\)"),
         (lambda: orthogonal(np.random.default_rng(0), (3,)), ValueError, "2, 3 or 4 axes"),
         (lambda: schedules.constant(math.inf), ValueError, "learning_rate is a positive"),
@@ -652,6 +664,79 @@ def test_losses_worked_by_hand():
     value, gradient = losses.contrastive([[1.0, 2.0], [1.0, 2.0]], [0], margin=3.0)
     assert value == 4.5
     np.testing.assert_array_equal(gradient, 0.0)  # two that should part and lie together: no direction to go
+
+
+def test_large_margin_softmax_worked_by_hand():
+    # ||W_y|| ||x|| = 2, theta = 60 degrees: k = 0, psi = cos(120 degrees) = -1/2, the logit 1 becomes -1
+    value, _ = losses.large_margin_softmax([[1.0, 0.0, -2.0, -2.0]], [0], margin=2)
+    assert value == pytest.approx(math.log(1.0 + math.exp(1.0)))
+    # theta = 120 degrees: k = 1, psi = -cos(240 degrees) - 2 = -3/2, the logit -1 becomes -3
+    value, _ = losses.large_margin_softmax([[-1.0, 0.0, -2.0, -2.0]], [0], margin=2)
+    assert value == pytest.approx(math.log(1.0 + math.exp(3.0)))
+    value, _ = losses.large_margin_softmax([[1.0, 0.0, -2.0, -2.0]], [0], margin=2, ease=3.0)
+    assert value == pytest.approx(math.log(1.0 + math.exp(-0.5)))  # (3 * 1 + -1) / 4
+
+
+def test_psi_falls_smoothly_from_1_to_1_minus_2_m():
+    theta = np.linspace(0.0, math.pi, 2001)
+    for margin in (1, 2, 3, 4, 7):
+        psi, slope = losses.large_margin_psi(np.cos(theta), margin)
+        k = np.minimum(np.floor(margin * theta / math.pi), margin - 1)
+        np.testing.assert_allclose(psi, (-1.0) ** k * np.cos(margin * theta) - 2.0 * k, atol=1e-12)
+        assert (np.diff(psi) < 1e-12).all()
+        assert (slope >= -1e-9).all()
+        np.testing.assert_allclose([psi[0], psi[-1]], [1.0, 1.0 - 2.0 * margin], atol=1e-12)
+
+
+def test_a_margin_of_1_is_the_cross_entropy_to_the_last_bit():
+    rng = np.random.default_rng(24)
+    network = Sequential(Dense(4, 3), AngularDense(3, 5), rng=rng, dtype=np.float64)
+    output, y = network.predict(rng.normal(size=(20, 4))), rng.integers(0, 5, 20)
+    value, gradient = losses.large_margin_softmax(output, y, margin=1)
+    plain, plain_gradient = softmax_cross_entropy(output[:, :5], y)
+    assert value == plain
+    np.testing.assert_array_equal(gradient[:, :5], plain_gradient)
+    np.testing.assert_array_equal(gradient[:, 5:], 0.0)
+
+
+def test_the_large_margin_gradient_reaches_features_and_class_directions():
+    rng = np.random.default_rng(25)
+    for margin in (1, 2, 3, 4):
+        network = Sequential(Dense(4, 6), Activation(tanh), AngularDense(6, 3), rng=rng, dtype=np.float64)
+        x, y = rng.normal(size=(9, 4)), rng.integers(0, 3, 9)
+        report = check_gradients(network, losses.large_margin_softmax(margin=margin), x, y, rng=rng)
+        assert report.passed, report
+
+
+def test_a_row_of_length_0_has_no_angle_and_stays_finite():
+    layer = AngularDense(3, 4).initialize(np.random.default_rng(26), np.float64)
+    layer.W.value[:, 1] = 0.0
+    output = layer.forward(np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]))
+    value, gradient = losses.large_margin_softmax(output, [0, 1], margin=4)
+    assert np.isfinite(value)
+    assert np.isfinite(layer.backward(gradient)).all()
+    assert np.isfinite(layer.grad).all()
+
+
+def angle_to_own_class(network, x, y):
+    """The mean angle between features and the direction of their class, in degrees."""
+    output = network.predict(x)
+    k = output.shape[1] // 2
+    cosine = output[np.arange(len(y)), y] / -output[np.arange(len(y)), k + y]
+    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())
+
+
+def test_a_larger_margin_makes_classes_narrower():
+    angles = {}
+    for margin in (1, 4):
+        rng = np.random.default_rng(27)
+        x, y = separable(rng, 90)
+        network = Sequential(Dense(4, 8), Activation(tanh), AngularDense(8, 3), rng=rng)
+        loss = losses.large_margin_softmax(margin=margin)
+        history = fit(network, loss, Adam(0.01), (x, y), epochs=30, rng=rng)
+        assert history.train_accuracy[-1] == accuracy(network.predict(x), y) == 1.0
+        angles[margin] = angle_to_own_class(network, x, y)
+    assert angles[4] < 0.8 * angles[1]
 
 
 def test_focal_without_gamma_is_the_cross_entropy_and_smoothing_spreads_the_target():

@@ -19,6 +19,7 @@ from nnlib.layers import (
     LSTM,
     RNN,
     Activation,
+    AngularDense,
     AveragePool2D,
     BatchNorm,
     Conv2D,
@@ -448,6 +449,21 @@ def test_a_loss_on_logits_ignores_their_common_shift(name, rng, n, k):
     value, gradient = loss(output, target)
     assert loss(output + rng.normal(size=(n, 1)), target)[0] == pytest.approx(value, rel=1e-11, abs=1e-13)
     np.testing.assert_allclose(gradient.sum(axis=1), 0.0, atol=1e-14)
+
+
+@given(rng=rngs, n=sizes, k=sizes, d=sizes, margin=st.integers(1, 5), ease=st.floats(0.0, 10.0))
+@law
+def test_a_margin_never_makes_the_loss_smaller_and_ease_lies_between(rng, n, k, d, margin, ease):
+    layer = made(AngularDense(d, k), rng)
+    output, target = layer.forward(rng.normal(size=(n, d))).copy(), rng.integers(0, k, n)
+    assert (output.argmax(axis=1) < k).all(), "the predicted class stands in the first half"
+    plain, _ = losses.softmax_cross_entropy(output[:, :k], target)
+    harder, _ = losses.large_margin_softmax(output, target, margin=margin)
+    eased, _ = losses.large_margin_softmax(output, target, margin=margin, ease=ease)
+    assert plain - 1e-12 <= eased <= harder + 1e-12
+    assert harder <= losses.large_margin_softmax(output, target, margin=margin + 1)[0] + 1e-12
+    order = rng.permutation(n)
+    assert losses.large_margin_softmax(output[order], target[order], margin=margin)[0] == pytest.approx(harder)
 
 
 @given(rng=rngs, n=sizes, k=sizes, factor=st.floats(0.1, 10.0))

@@ -126,9 +126,10 @@ def test_the_vectors_are_small():
 
 # What PyTorch does not have: the laws of test_laws.py alone speak for it.
 OURS_ALONE = {
-    "CReLU", "DropConnect", "GaussianNoise", "Maxout", "NTKDense", "Residual",
+    "AngularDense", "CReLU", "DropConnect", "GaussianNoise", "Maxout", "NTKDense", "Residual",
     "Layer", "Activation", "Optimizer", "Elementwise", "constant", "zeros",
-    "as_float", "as_schedule", "by_name", "fans", "one_hot",
+    "as_float", "as_schedule", "by_name", "fans", "one_hot", "large_margin_softmax", "large_margin_psi",
+    "lowest_products",
 }  # fmt: skip
 
 

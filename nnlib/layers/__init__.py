@@ -1,6 +1,7 @@
 """Layers: functions with memory; each takes a batch forward and the gradient of a loss back."""
 
 from nnlib.layers.activation import Activation
+from nnlib.layers.angular import AngularDense
 from nnlib.layers.convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
 from nnlib.layers.dense import Dense, NTKDense
 from nnlib.layers.dropout import Dropout
@@ -17,6 +18,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "AngularDense",
     "AveragePool2D",
     "BatchNorm",
     "CReLU",
