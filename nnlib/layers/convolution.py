@@ -1,7 +1,12 @@
-"""Convolution and pooling: images (N, C, H, W) at the door, (C, H, W, N) inside, where every copy is of long rows."""
+"""Convolution and pooling: images (N, C, H, W) at the door, (H, C, W, N) inside.
+
+Inside, an image's rows come first and the batch last.  So the kernel's height costs no copy: ``KH`` rows that follow
+each other in memory already are one matrix.  Only the windows along a row are written out side by side, KW times the
+image and not KH KW times, and each row of the output is one matrix product that fits into the cache.
+"""
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from nnlib.initializers import he_normal, zeros
 from nnlib.layers.layer import Layer
@@ -26,26 +31,31 @@ def convolve(x, W, b, stride=1, padding=0):
     return np.einsum("ncijuv,ocuv->noij", windows, W) + b[:, None, None]
 
 
-def batch_last(x):
-    """(N, C, H, W) -> (C, H, W, N), contiguous: no copy where x already lies so in memory."""
-    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+def rows_first(x):
+    """(N, C, H, W) -> (H, C, W, N), contiguous: no copy where x already lies so in memory."""
+    return np.ascontiguousarray(x.transpose(2, 1, 3, 0))
 
 
 def batch_first(x):
-    """(C, H, W, N) -> (N, C, H, W), the same memory."""
-    return x.transpose(3, 0, 1, 2)
+    """(H, C, W, N) -> (N, C, H, W), the same memory."""
+    return x.transpose(3, 1, 0, 2)
 
 
-def windows(x, kh, kw, stride):
-    """All windows of x (C, H, W, N) as a view (C, KH, KW, H', W', N)."""
-    view = sliding_window_view(x, (kh, kw), axis=(1, 2))[:, ::stride, ::stride]
-    return view.transpose(0, 4, 5, 1, 2, 3)
+def stacked_rows(x, height, stride):
+    """x (H, F, M), contiguous -> (H', height F, M): under each place of the kernel, its rows one upon the other.
+
+    A view, which reads most rows several times: never write into it.
+    """
+    n_rows, f, m = x.shape
+    step, row, number = x.strides
+    shape = output_size(n_rows, height, stride, 0), height * f, m
+    return as_strided(x, shape, (stride * step, row, number), writeable=False)
 
 
 class Conv2D(Layer):
     """A window of weights slides over the image: out = sum over the window of x W, plus b (LeCun et al. 1998).
 
-    The windows become the columns of one matrix ("im2col"), so that one matrix product does all the work.
+    The windows become the columns of a matrix ("im2col"), so that matrix products do all the work.
 
     Parameters
     ----------
@@ -83,37 +93,43 @@ class Conv2D(Layer):
         n, c, h, w = self.x_shape = x.shape
         oh, ow = output_size(h, kh, self.stride, p), output_size(w, kw, self.stride, p)
         self.out_shape = (n, self.c_out, oh, ow)
-        x = batch_last(x)
+        x = rows_first(x)
         if p:
-            padded = self.array("padded", (c, h + 2 * p, w + 2 * p, n))
+            padded = self.array("padded", (h + 2 * p, c, w + 2 * p, n))
             padded.fill(0.0)
-            padded[:, p : p + h, p : p + w] = x
+            padded[p : p + h, :, p : p + w] = x
             x = padded
-        self.columns = self.array("columns", (c * kh * kw, oh * ow * n))
-        np.copyto(self.columns.reshape(c, kh, kw, oh, ow, n), windows(x, kh, kw, self.stride))
-        out = self.array("out", (self.c_out, oh * ow * n))
-        np.matmul(self.W.value.reshape(self.c_out, -1), self.columns, out=out)
+        columns = self.array("columns", (len(x), c, kw, ow, n))  # of each row, the windows of KW numbers
+        windows = sliding_window_view(x, kw, axis=2)[:, :, :: self.stride]
+        np.copyto(columns, windows.transpose(0, 1, 4, 2, 3))
+        self.columns = stacked_rows(columns.reshape(len(x), c * kw, ow * n), kh, self.stride)
+        out = self.array("out", (oh, self.c_out, ow * n))
+        np.matmul(self.W.value.transpose(0, 2, 1, 3).reshape(self.c_out, -1), self.columns, out=out)
         out += self.b.value[:, None]
-        return batch_first(out.reshape(self.c_out, oh, ow, n))
+        return batch_first(out.reshape(oh, self.c_out, ow, n))
 
     def backward(self, dout, input_gradient=True):
         dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.out_shape)
         (n, c, h, w), (kh, kw), p, s = self.x_shape, self.size, self.padding, self.stride
         oh, ow = self.out_shape[2:]
-        rows = batch_last(dout).reshape(self.c_out, -1)
-        self.W.grad.reshape(self.c_out, -1)[...] = np.matmul(self.columns, rows.T).T
-        np.sum(rows, axis=1, out=self.b.grad)
+        dout = rows_first(dout).reshape(oh, self.c_out, ow * n)
+        dW = np.matmul(self.columns, dout.transpose(0, 2, 1)).sum(axis=0)  # (KH C KW, C_out)
+        self.W.grad[...] = dW.T.reshape(self.c_out, kh, c, kw).swapaxes(1, 2)
+        dout.sum(axis=2).sum(axis=0, out=self.b.grad)
         if not input_gradient:
             return None
-        dcolumns = self.array("dcolumns", self.columns.shape)
-        np.matmul(self.W.value.reshape(self.c_out, -1).T, rows, out=dcolumns)
-        dcolumns = dcolumns.reshape(c, kh, kw, oh, ow, n)
-        dx = self.array("dx", (c, h + 2 * p, w + 2 * p, n))
+        dcolumns = self.array("dcolumns", (h + 2 * p, c * kw, ow * n))
+        dcolumns.fill(0.0)
+        dx = self.array("dx", (h + 2 * p, c, w + 2 * p, n))
         dx.fill(0.0)
-        for u in range(kh):
-            for v in range(kw):  # each place of the window read x once: its gradients go back there
-                dx[:, u : u + s * oh : s, v : v + s * ow : s] += dcolumns[:, u, v]
-        return batch_first(dx[:, p : p + h, p : p + w])
+        share = self.array("share", (oh, c * kw, ow * n))
+        for u in range(kh):  # each row of the kernel read rows of x once: their gradients go back there
+            W_row = np.ascontiguousarray(self.W.value[:, :, u].reshape(self.c_out, -1).T)
+            dcolumns[u : u + s * oh : s] += np.matmul(W_row, dout, out=share)
+        dcolumns = dcolumns.reshape(len(dx), c, kw, ow, n)
+        for v in range(kw):  # and each column of the kernel columns of x
+            dx[:, :, v : v + s * ow : s] += dcolumns[:, :, v]
+        return batch_first(dx[p : p + h, :, p : p + w])
 
     @property
     def settings(self):
@@ -137,24 +153,33 @@ class Pool(Layer):
         self.size = int(size)
         self.x = None
 
-    def places(self, x):
-        """For each place in a window, row by row: the view (N, C, H', W') of the numbers of x that stand there."""
-        s = self.size
-        oh, ow = self.out_shape[2:]
-        return [x[:, :, u : u + s * oh : s, v : v + s * ow : s] for u in range(s) for v in range(s)]
-
     def at_this_door(self, x):
+        """x as (H, C, W, N)."""
         x = self.at_the_door(x)
         if x.ndim != 4 or min(x.shape[2:]) < self.size:
             raise ValueError(f"{self!r} takes x of shape (N, C, H, W), H and W at least {self.size}, got {x.shape}")
         n, c, h, w = x.shape
-        self.x, self.out_shape = x, (n, c, h // self.size, w // self.size)
-        return x
+        self.out_shape = (n, c, h // self.size, w // self.size)
+        self.x = rows_first(x)
+        return self.x
+
+    def gradient_at_this_door(self, dout):
+        """dout as (H', C, W', N)."""
+        return rows_first(self.gradient_at_the_door(dout, None if self.x is None else self.out_shape))
+
+    def places(self, x, axis):
+        """For each place in a window along one axis: the view of the numbers of x that stand there."""
+        s, n = self.size, x.shape[axis] // self.size
+        return [x[(slice(None),) * axis + (slice(k, k + s * n, s),)] for k in range(s)]
+
+    def own_array(self, name, height, width):
+        n, c = self.out_shape[:2]
+        return self.array(name, (height, c, width, n))
 
     def own_dx(self):
         """An array for dL/dx, 0 where no window was."""
-        dx = self.array_like("dx", self.x)
-        if self.x.shape[2] % self.size or self.x.shape[3] % self.size:
+        dx = self.array("dx", self.x.shape)
+        if self.x.shape[0] % self.size or self.x.shape[2] % self.size:
             dx.fill(0.0)
         return dx
 
@@ -164,41 +189,73 @@ class Pool(Layer):
 
 
 class MaxPool2D(Pool):
-    """The largest number of each window; backward: to that number alone, the first among equals, as in PyTorch."""
+    """The largest number of each window; backward: to that number alone, the first among equals, as in PyTorch.
+
+    Two tournaments: in each row of the window, then among the winners of the rows.
+    """
 
     def forward(self, x, training=False):
-        first, *others = self.places(self.at_this_door(x))
-        self.out = first.copy(order="K")
-        for other in others:
-            np.maximum(self.out, other, out=self.out)
-        return self.out
+        x = self.at_this_door(x)
+        oh, ow = self.out_shape[2:]
+        self.best_of_row = self.largest(self.places(x, 2), self.own_array("best_of_row", len(x), ow))
+        self.best = self.largest(self.places(self.best_of_row, 0), self.own_array("best", oh, ow))
+        return batch_first(self.best)
 
     def backward(self, dout, input_gradient=True):
-        left = self.gradient_at_the_door(dout, None if self.x is None else self.out_shape).copy(order="K")
-        dx = self.own_dx()
-        for x, dx_here in zip(self.places(self.x), self.places(dx)):
-            np.multiply(left, x == self.out, out=dx_here)
-            left -= dx_here  # what one number got, no equal one gets again
-        return dx
+        dout = self.gradient_at_this_door(dout)
+        dbest_of_row, dx = self.array("dbest_of_row", self.best_of_row.shape), self.own_dx()
+        self.to_the_winner(dout, self.best_of_row, self.best, dbest_of_row, axis=0)
+        if len(self.x) % self.size:
+            dbest_of_row[len(dout) * self.size :] = 0.0
+        self.to_the_winner(dbest_of_row, self.x, self.best_of_row, dx, axis=2)
+        return batch_first(dx)
+
+    def largest(self, places, out):
+        first, *others = places
+        np.copyto(out, first)
+        for other in others:
+            np.maximum(out, other, out=out)
+        return out
+
+    def to_the_winner(self, dbest, x, best, dx, axis):
+        """dx gets dbest where x is the best of its window along ``axis``, and else 0."""
+        left, share = (self.array(f"{name} {axis}", dbest.shape) for name in ("left", "share"))
+        won = self.array(f"won {axis}", dbest.shape, bool)
+        np.copyto(left, dbest)
+        *others, (_, dx_last) = zip(self.places(x, axis), self.places(dx, axis))
+        for x_here, dx_here in others:
+            np.equal(x_here, best, out=won)
+            np.multiply(left, won, out=share)
+            np.copyto(dx_here, share)
+            left -= share  # what one number got, no equal one gets again
+        np.copyto(dx_last, left)
 
 
 class AveragePool2D(Pool):
     """The mean of each window; backward: an equal share to each of its numbers."""
 
     def forward(self, x, training=False):
-        first, *others = self.places(self.at_this_door(x))
-        out = first.copy(order="K")
-        for other in others:
-            out += other
+        x = self.at_this_door(x)
+        oh, ow = self.out_shape[2:]
+        sum_of_row = self.total(self.places(x, 2), self.own_array("sum_of_row", len(x), ow))
+        out = self.total(self.places(sum_of_row, 0), self.own_array("out", oh, ow))
         out *= 1.0 / self.size**2
-        return out
+        return batch_first(out)
 
     def backward(self, dout, input_gradient=True):
-        share = self.gradient_at_the_door(dout, None if self.x is None else self.out_shape) * (1.0 / self.size**2)
+        share = self.gradient_at_this_door(dout) * (1.0 / self.size**2)
         dx = self.own_dx()
-        for dx_here in self.places(dx):
-            dx_here[...] = share
-        return dx
+        for rows in self.places(dx, 0):
+            for dx_here in self.places(rows, 2):
+                dx_here[...] = share
+        return batch_first(dx)
+
+    def total(self, places, out):
+        first, *others = places
+        np.copyto(out, first)
+        for other in others:
+            out += other
+        return out
 
 
 class GlobalAveragePool2D(Layer):
