@@ -22,7 +22,7 @@ from nnlib.network import Sequential
 from nnlib.parameters import Parameter
 from nnlib.regularizers import L1, L2, ElasticNet
 from nnlib.schedules import as_schedule
-from nnlib.training import History, Run, _examples
+from nnlib.training import History, Run, at_the_door
 
 # --- kernels: affine of nnlib.layers.dense takes a leading axis as it is ----------------------------------------------
 
@@ -406,6 +406,7 @@ def fit_ensemble(
     epochs,
     batch_size=32,
     penalty=None,
+    augment=None,
     callbacks=(),
     rng,
     progress=True,
@@ -427,6 +428,8 @@ def fit_ensemble(
     epochs, batch_size : int
     penalty : callable or sequence of E callables, optional
         As for ``fit``, for all models or one per model.
+    augment : callable, optional
+        ``augment(x_batch) -> x_batch``, as for ``fit``: all models learn from the same changed inputs.
     callbacks : sequence of Callback
         They see the ensemble as ``run.network`` and, as ``run.history``, the medians over the models still running.
     rng : np.random.Generator
@@ -441,14 +444,7 @@ def fit_ensemble(
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"fit_ensemble takes an Ensemble, got {ensemble!r}: for one network use fit")
-    x, y = _examples("train", train)
-    x = x.astype(ensemble.dtype, copy=False)
-    if validation is not None:
-        validation = _examples("validation", validation)
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"fit takes at least one epoch and batches of at least one, got {epochs=} and {batch_size=}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    x, y, validation = at_the_door(ensemble, train, validation, epochs=epochs, batch_size=batch_size, rng=rng)
     record = _Record(ensemble, optimizer, for_each_model(loss), y.ndim == 1 and y.dtype.kind in "iu")
     penalize = _for_all(ensemble, penalty)
     run = Run(ensemble, optimizer, History(), epochs, validation is not None)
@@ -461,7 +457,8 @@ def fit_ensemble(
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what overflows is in the histories
                 for start in range(0, len(x), batch_size):
                     batch = order[start : start + batch_size]
-                    record.step(x[batch], y[batch], penalize)
+                    x_batch = x[batch] if augment is None else augment(x[batch])
+                    record.step(x_batch, y[batch], penalize)
                     if not record.running.any():
                         return record.histories()
                 record.epoch(validation)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 
@@ -101,17 +102,15 @@ def fit(
 
     Raises
     ------
+    TypeError, ValueError
+        Before anything is computed, for what cannot be trained on; NaN among the examples, too, unless divergence is
+        let pass.
     Diverged
         With the step, the learning rate and the gradient's norm; the network keeps its last finite parameters.
     """
-    x, y = _examples("train", train)
-    x = x.astype(network.dtype, copy=False)
-    if validation is not None:
-        validation = _examples("validation", validation)
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"fit takes at least one epoch and batches of at least one, got {epochs=} and {batch_size=}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    x, y, validation = at_the_door(
+        network, train, validation, epochs=epochs, batch_size=batch_size, rng=rng, finite=stop_on_divergence
+    )
     classes = y.ndim == 1 and y.dtype.kind in "iu"
     history = History()
     run = Run(network, optimizer, history, epochs, validation is not None)
@@ -158,15 +157,48 @@ def fit(
     return history
 
 
-def _examples(name, pair):
-    """x and y of a pair, as arrays with one row per example."""
+def at_the_door(network, train, validation, *, epochs, batch_size, rng, finite=True):
+    """x, y and the validation pair as arrays that the network can train on, or an error that says the mend.
+
+    This is the door of ``fit`` and of ``fit_ensemble``: what is wrong is found before anything is computed.  ``finite``:
+    NaN and infinite examples are wrong, too.
+    """
+    if not (isinstance(epochs, Integral) and isinstance(batch_size, Integral)):
+        raise TypeError(f"epochs and batch_size are whole numbers, got {epochs=} and {batch_size=}")
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"fit takes at least one epoch and batches of at least one, got {epochs=} and {batch_size=}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    x, y = _examples("train", train, network.dtype, finite)
+    if validation is not None:
+        validation = _examples("validation", validation, network.dtype, finite)
+        network.forward(validation[0][:1])  # a wrong shape is an error now, not after an epoch
+    return x, y, validation
+
+
+def _examples(name, pair, dtype, finite):
+    """x and y of a pair, as arrays with one row per example, x of the network's dtype."""
     try:
         x, y = pair
     except (TypeError, ValueError):
         raise TypeError(f"{name} is a pair (x, y), got {type(pair).__name__}") from None
     x, y = np.asarray(x), np.asarray(y)
-    if x.ndim < 2 or len(x) != len(y) or not len(x):
+    if x.ndim < 2 or not y.ndim or len(x) != len(y) or not len(x):
         raise ValueError(f"{name} takes x (N, ...) and y (N, ...) with N >= 1, got {x.shape} and {y.shape}")
+    for letter, array in (("x", x), ("y", y)):
+        if array.dtype.kind not in "iubf":
+            mend = ": np.unique(y, return_inverse=True) numbers the classes" if letter == "y" else ""
+            raise TypeError(f"{name} takes real numbers, got {letter} of dtype {array.dtype}{mend}")
+    with np.errstate(over="ignore"):  # what is too large for float32 is found below
+        x = x.astype(dtype, copy=False)
+    for letter, array in (("x", x), ("y", y)):
+        wrong = finite and array.dtype.kind == "f" and ~np.isfinite(array)
+        if np.any(wrong):
+            place = tuple(int(i[0]) for i in np.nonzero(wrong))
+            raise ValueError(
+                f"{name} takes finite numbers, got {array[place]} as {letter}{list(place)} in {array.dtype}, "
+                f"{np.count_nonzero(wrong)} in all: leave such examples out, or fill the gaps"
+            )
     return x, y
 
 

@@ -87,6 +87,27 @@ def test_each_member_is_trained_as_it_would_be_alone(dtype, loss, kind, p):
         np.testing.assert_allclose(ensemble.predict(x)[e], network.predict(x), rtol=TOLERANCE[dtype], atol=1e-6)
 
 
+def test_members_learn_from_augmented_batches_as_they_would_alone():
+    data, settings = examples(np.random.default_rng(1)), {"epochs": 3, "batch_size": 16}
+    ensemble = Ensemble(small(np.float64), [3, 4])
+
+    def disturb(seed):
+        rng = np.random.default_rng(seed)
+        return lambda x: x + 0.3 * rng.normal(size=x.shape)
+
+    call = softmax_cross_entropy, SGD(0.1), data, data
+    histories = fit_ensemble(ensemble, *call, augment=disturb(7), rng=np.random.default_rng(9), **settings)
+    for e, seed in enumerate([3, 4]):
+        network = small(np.float64)(np.random.default_rng(seed))
+        alone = fit(network, softmax_cross_entropy, SGD(0.1), data, data, augment=disturb(7),
+                    rng=np.random.default_rng(9), **settings)  # fmt: skip
+        assert relative_error(ensemble.theta[e], network.theta) < TOLERANCE[np.float64]
+        assert_same_training(histories[e], alone, TOLERANCE[np.float64])
+    plain = small(np.float64)(np.random.default_rng(3))
+    fit(plain, softmax_cross_entropy, SGD(0.1), data, rng=np.random.default_rng(9), **settings)
+    assert relative_error(ensemble.theta[0], plain.theta) > 1e-3, "the batches were changed"
+
+
 @pytest.mark.parametrize("batch_size", [1, 50, 99])
 def test_an_ensemble_of_one_is_that_one(batch_size):
     data, settings = examples(np.random.default_rng(1)), {"epochs": 2, "batch_size": batch_size}
