@@ -21,6 +21,7 @@ class Optimizer:
     def __init__(self, learning_rate):
         self.schedule = as_schedule(learning_rate)
         self.n_steps = 0
+        self.scratch = None
 
     @property
     def learning_rate(self):
@@ -37,6 +38,8 @@ class Optimizer:
         if self.n_steps == 0:
             for name in (*self.state, "scratch"):
                 setattr(self, name, np.zeros_like(theta))
+        elif self.scratch is None:  # restored before its first step
+            self.scratch = np.zeros_like(theta)
         elif self.scratch.shape != theta.shape or self.scratch.dtype != theta.dtype:
             raise ValueError(
                 f"this {type(self).__name__} has memory for {self.scratch.dtype} {self.scratch.shape}, "
@@ -62,10 +65,10 @@ class Optimizer:
         return self.n_steps, {name: getattr(self, name).copy() for name in self.state if self.n_steps}
 
     def restore(self, snapshot):
-        """Go back to a snapshot."""
+        """Go back to a snapshot, or on from that of another optimizer of this kind."""
         self.n_steps, state = snapshot
         for name, vector in state.items():
-            getattr(self, name)[...] = vector
+            setattr(self, name, vector.copy())
 
 
 class SGD(Optimizer):

@@ -160,7 +160,7 @@ def fit(
 def at_the_door(network, train, validation, *, epochs, batch_size, rng, finite=True):
     """x, y and the validation pair as arrays that the network can train on, or an error that says the mend.
 
-    This is the door of ``fit`` and of ``fit_ensemble``: what is wrong is found before anything is computed.  ``finite``:
+    The door of ``fit`` and of ``fit_ensemble``: what is wrong is found before anything is computed.  With ``finite``
     NaN and infinite examples are wrong, too.
     """
     if not (isinstance(epochs, Integral) and isinstance(batch_size, Integral)):

@@ -497,6 +497,18 @@ def test_an_optimizer_goes_back_to_its_snapshot(make, by_hand):
     np.testing.assert_array_equal(theta, after)
 
 
+@every_optimizer
+def test_a_new_optimizer_goes_on_from_the_snapshot_of_another(make, by_hand):
+    first, second, theta = make(), make(), np.ones(3)
+    first.step(theta, np.arange(3.0))
+    kept, other = first.snapshot(), theta.copy()
+    second.restore(kept)
+    for gradient in (np.ones(3), np.array([3.0, -1.0, 0.0])):
+        first.step(theta, gradient)
+        second.step(other, gradient)
+    np.testing.assert_array_equal(other, theta)
+
+
 def test_every_optimizer_stands_in_the_registry():
     kinds = {name for name, thing in vars(optimizers).items() if isinstance(thing, type)}
     assert kinds - {"Optimizer", "ParameterAverage"} == set(OPTIMIZERS)
