@@ -7,7 +7,7 @@ The modules stand on floors and import only downward::
     3  network  diagnostics
     2  layers  optimizers  regularizers
     1  activations  initializers  parameters  losses  schedules  metrics
-       data  preprocessing  augmentation  gradcheck  callbacks  perceptron  autodiff
+       data  preprocessing  augmentation  gradcheck  callbacks  archive  perceptron  autodiff
     0  numpy
 
 ``import nnlib`` costs a few milliseconds beyond NumPy: a module is imported when its name is first used.
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "activations", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck", "callbacks",
-    "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training", "widgets", "course",
+    "archive", "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training", "widgets", "course",
     "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation", "experiments",
 )  # fmt: skip
 

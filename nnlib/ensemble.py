@@ -12,7 +12,6 @@ import numpy as np
 
 from nnlib import losses
 from nnlib.activations import as_float, log_softmax, softplus
-from nnlib.callbacks import Progress
 from nnlib.layers import Activation, Dense, Dropout
 from nnlib.layers.dense import affine
 from nnlib.layers.dropout import keep_mask
@@ -447,28 +446,27 @@ def fit_ensemble(
     x, y, validation = at_the_door(ensemble, train, validation, epochs=epochs, batch_size=batch_size, rng=rng)
     record = _Record(ensemble, optimizer, for_each_model(loss), y.ndim == 1 and y.dtype.kind in "iu")
     penalize = _for_all(ensemble, penalty)
-    run = Run(ensemble, optimizer, History(), epochs, validation is not None)
-    watchers = [*callbacks, *([Progress()] if progress else [])]
-    for watcher in watchers:
-        watcher.start(run)
+    task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": rng}
+    task |= {"train": (x, y), "validation": validation}
+    run = Run(ensemble, optimizer, History(), epochs, validation is not None, task, parts={"record": record})
+    after_each_step = run.start(callbacks, progress)
     try:
-        for run.epoch in range(epochs):
+        for _ in run.epochs_to_come():
             order = rng.permutation(len(x))
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what overflows is in the histories
                 for start in range(0, len(x), batch_size):
                     batch = order[start : start + batch_size]
                     x_batch = x[batch] if augment is None else augment(x[batch])
                     record.step(x_batch, y[batch], penalize)
+                    for call in after_each_step:
+                        call(run)
                     if not record.running.any():
                         return record.histories()
                 record.epoch(validation)
             record.medians(run.history)
-            wishes_to_stop = [watcher.epoch(run) for watcher in watchers]  # a list: every watcher sees every epoch
-            if any(wishes_to_stop):
-                break
+            run.end_epoch()
     finally:
-        for watcher in watchers:
-            watcher.end(run)
+        run.end()
     return record.histories()
 
 
@@ -478,6 +476,7 @@ class _Record:
     def __init__(self, ensemble, optimizer, loss, classes):
         self.ensemble, self.optimizer, self.loss, self.classes = ensemble, optimizer, loss, classes
         self.running = np.ones(len(ensemble), bool)
+        self.kept = ensemble.theta[~self.running]  # parameters of the models that were stopped
         self.stopped = {}  # model: number of its steps, number of its epochs, the reason
         self.rows = {name: [] for name in vars(History())}  # each a list of arrays (E,)
         self.totals, self.n_right, self.n_seen = 0.0, 0, 0  # of this epoch
@@ -536,6 +535,18 @@ class _Record:
             kept = getattr(history, name)
             if rows:
                 kept += np.median(np.array(rows[len(kept) :])[:, self.running], axis=1).tolist()
+
+    def snapshot(self):
+        """A copy of what is recorded, after an epoch."""
+        rows = {name: np.array(rows, float) for name, rows in self.rows.items()}
+        stopped = {str(e): reason for e, reason in self.stopped.items()}
+        return {"rows": rows, "stopped": stopped, "running": self.running.copy(), "kept": self.kept.copy()}
+
+    def restore(self, snapshot):
+        """Go back to a snapshot."""
+        self.rows = {name: list(rows) for name, rows in snapshot["rows"].items()}
+        self.stopped = {int(e): tuple(reason) for e, reason in snapshot["stopped"].items()}
+        self.running, self.kept = snapshot["running"].copy(), snapshot["kept"].copy()
 
     def histories(self):
         """A history per model; where one was stopped, its lists are cut there."""

@@ -1,14 +1,10 @@
 """Network: layers one after another over one vector of parameters."""
 
 import itertools
-import json
-import os
-import pathlib
-import zipfile
 
 import numpy as np
 
-from nnlib import activations, layers
+from nnlib import activations, archive, layers
 from nnlib.layers.layer import Layer
 from nnlib.parameters import Parameter
 
@@ -92,41 +88,29 @@ class Sequential(Layer):
 
     def save(self, path):
         """Write layers and parameters to ``path`` (.npz); an older file is replaced only when the new one is whole."""
-        path = pathlib.Path(path)
         header = {"format": FORMAT, "dtype": self.dtype.name, "layers": [_describe(layer) for layer in self.layers]}
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with open(partial, "wb") as file:
-                statistics = {f"statistics_{i}": array for i, array in enumerate(self.all_statistics())}
-                np.savez(file, header=np.array(json.dumps(header)), theta=self.theta, **statistics)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        statistics = {f"statistics_{i}": array for i, array in enumerate(self.all_statistics())}
+        archive.write(path, header, {"theta": self.theta, **statistics})
 
     @classmethod
     def load(cls, path):
         """The network that ``save`` wrote; nothing in the file is executed, and a damaged one is an error."""
-        path = pathlib.Path(path)
+        header, arrays = archive.read(path, FORMAT, "network")
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
-                header, theta = json.loads(str(content["header"])), content["theta"]
-                statistics = [content[name] for name in content.files if name.startswith("statistics_")]
-        except FileNotFoundError:
-            raise
-        except (ValueError, KeyError, EOFError, OSError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is not a whole network file: {error}") from error
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ValueError(f"{path} is not of the format {FORMAT!r}")
-        try:
-            network = cls(*map(_build, header["layers"]), rng=np.random.default_rng(0), dtype=header["dtype"])
-        except (KeyError, TypeError, ValueError) as error:
+            theta = arrays.pop("theta")
+            network, dtype = cls(*map(_build, header["layers"])), np.dtype(header["dtype"])
+            n_parameters = sum(p.size for p in network.parameters)
+            if theta.shape == (n_parameters,) and theta.dtype == dtype:  # else the layers may ask for any memory
+                network.initialize(np.random.default_rng(0), dtype)
+        except archive.DAMAGE as error:
             raise ValueError(f"{path} describes no network that can be built: {error}") from error
-        if theta.shape != network.theta.shape or theta.dtype != network.dtype:
+        if network.dtype is None:
             raise ValueError(
-                f"{path} has {theta.dtype} parameters of shape {theta.shape}, "
-                f"its layers need {network.dtype} {network.theta.shape}"
+                f"{path} has {theta.dtype} parameters of shape {theta.shape}, its layers need {dtype} {(n_parameters,)}"
             )
-        if [array.shape for array in statistics] != [array.shape for array in network.all_statistics()]:
+        statistics = [array for name, array in arrays.items() if name.startswith("statistics_")]
+        wanted = [(array.shape, array.dtype) for array in network.all_statistics()]
+        if [(array.shape, array.dtype) for array in statistics] != wanted:
             raise ValueError(f"{path} has other statistics than its layers need")
         network.restore((theta, statistics))
         return network

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from nnlib.callbacks import Progress
+from nnlib.callbacks import Callback, Progress
 from nnlib.metrics import accuracy
 
 
@@ -41,17 +41,63 @@ class History:
             text += f", validation loss {self.validation_loss[0]:.3g} -> {self.validation_loss[-1]:.3g}"
         return text
 
+    def snapshot(self):
+        """A copy of all lists."""
+        return {name: list(values) for name, values in vars(self).items()}
+
+    def restore(self, snapshot):
+        """Go back to a snapshot."""
+        for name, values in vars(self).items():
+            values[:] = snapshot[name]
+
 
 @dataclass
 class Run:
-    """What callbacks see of a training."""
+    """What callbacks see of a training.
+
+    ``task`` is what it was asked to do, ``parts`` are the things that change on the way: with those in the state of a
+    snapshot, with the generators and from ``first_epoch`` on it would go the same way again.
+    """
 
     network: object
     optimizer: object
     history: History
     epochs: int
     has_validation: bool
+    task: dict
+    callbacks: list = field(default_factory=list)
+    parts: dict = field(default_factory=dict)
     epoch: int = 0
+    first_epoch: int = 0
+    stopped: bool = False
+
+    def __post_init__(self):
+        self.parts = {"network": self.network, "optimizer": self.optimizer, "history": self.history, **self.parts}
+
+    def start(self, callbacks, progress):
+        """Call ``start`` of all callbacks; returns those methods that are to be called after each step."""
+        self.callbacks = [*_callbacks(callbacks), *([Progress()] if progress else [])]
+        self.callbacks.sort(key=lambda callback: callback.comes_last)
+        for callback in self.callbacks:
+            callback.start(self)
+        return [callback.step for callback in self.callbacks if type(callback).step is not Callback.step]
+
+    def epochs_to_come(self):
+        """The numbers of the epochs, until a callback wishes to stop."""
+        for epoch in range(self.first_epoch, self.epochs):
+            if self.stopped:
+                return
+            self.epoch = epoch
+            yield epoch
+
+    def end_epoch(self):
+        """Call ``epoch`` of all callbacks, and note whether one wishes to stop."""
+        for callback in self.callbacks:
+            self.stopped |= bool(callback.epoch(self))
+
+    def end(self):
+        for callback in self.callbacks:
+            callback.end(self)
 
 
 def fit(
@@ -113,12 +159,12 @@ def fit(
     )
     classes = y.ndim == 1 and y.dtype.kind in "iu"
     history = History()
-    run = Run(network, optimizer, history, epochs, validation is not None)
-    watchers = [*callbacks, *([Progress()] if progress else [])]
-    for watcher in watchers:
-        watcher.start(run)
+    task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": rng}
+    task |= {"train": (x, y), "validation": validation}
+    run = Run(network, optimizer, history, epochs, validation is not None, task)
+    after_each_step = run.start(callbacks, progress)
     try:
-        for run.epoch in range(epochs):
+        for _ in run.epochs_to_come():
             order = rng.permutation(len(x))
             total, n_right = 0.0, 0
             for start in range(0, len(x), batch_size):
@@ -139,6 +185,8 @@ def fit(
                 history.batch_loss.append(value)
                 history.learning_rate.append(optimizer.learning_rate)
                 optimizer.step(network.theta, network.grad)
+                for call in after_each_step:
+                    call(run)
                 total += value * len(batch)
             history.train_loss.append(total / len(x))
             if classes:
@@ -148,12 +196,9 @@ def fit(
                 history.validation_loss.append(loss(output, validation[1])[0])
                 if classes:
                     history.validation_accuracy.append(accuracy(output, validation[1]))
-            wishes_to_stop = [watcher.epoch(run) for watcher in watchers]  # a list: every watcher sees every epoch
-            if any(wishes_to_stop):
-                break
+            run.end_epoch()
     finally:
-        for watcher in watchers:
-            watcher.end(run)
+        run.end()
     return history
 
 
@@ -200,6 +245,17 @@ def _examples(name, pair, dtype, finite):
                 f"{np.count_nonzero(wrong)} in all: leave such examples out, or fill the gaps"
             )
     return x, y
+
+
+def _callbacks(callbacks):
+    if isinstance(callbacks, Callback) or not np.iterable(callbacks):
+        raise TypeError(f"callbacks is a sequence of callbacks, got {callbacks!r}: put it into a list")
+    callbacks = list(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            mend = ": call it" if isinstance(callback, type) else ": derive its class from Callback"
+            raise TypeError(f"a callback is an object of a Callback class, got {callback!r}{mend}")
+    return callbacks
 
 
 def _diverged_text(run, value):
