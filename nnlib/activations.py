@@ -73,6 +73,10 @@ def as_float(z):
     return z.astype(np.float32 if z.dtype == np.float16 else np.float64)
 
 
+ONE = np.array(1.0, np.float32)  # exact in float64, too; on small arrays NumPy is slower with the Python number
+ONE.flags.writeable = False
+
+
 # --- no activation at all, and the oldest one ------------------------------------------------------------------------
 
 
@@ -138,7 +142,7 @@ def _tanh(z, out):
 def _tanh_slope(z, a, out):
     """da/dz = 1 - a^2"""
     np.square(a, out=out)
-    np.subtract(1.0, out, out=out)
+    np.subtract(ONE, out, out=out)
 
 
 def _softsign(z, out):
@@ -180,7 +184,7 @@ hard_sigmoid = Elementwise("hard_sigmoid", _hard_sigmoid, _hard_sigmoid_slope)
 
 def _relu(z, out):
     """a = max(0, z)   (Fukushima 1969; Nair & Hinton 2010)"""
-    np.maximum(z, 0.0, out=out)
+    np.maximum(z, np.zeros(z.shape[-1], z.dtype), out=out)  # with a row of zeros twice as fast as with one zero
 
 
 def _relu_slope(z, a, out):
@@ -278,7 +282,7 @@ def _softplus(z, out):
     np.negative(out, out=out)
     np.exp(out, out=out)
     if out.dtype == np.float32:  # log1p is ten times as slow as log, and exact where float32 shows no difference to 0
-        out += 1.0
+        out += ONE
         np.log(out, out=out)
     else:
         np.log1p(out, out=out)

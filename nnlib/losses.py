@@ -52,7 +52,7 @@ def huber(output=None, target=None, *, delta=1.0):
 
     Called without output and target it returns the loss with this delta.  PyTorch's ``HuberLoss``.
     """
-    if not delta > 0.0:
+    if not 0.0 < delta < math.inf:
         raise ValueError(f"huber takes a positive delta, got {delta!r}")
     if output is None:
         return functools.partial(huber, delta=delta)
@@ -102,7 +102,8 @@ def binary_cross_entropy(output, target):
     z, y = _pair("binary_cross_entropy", output, target)
     if not (y.min() >= 0.0 and y.max() <= 1.0):
         raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
-    log_sum = softplus(z)
+    log_sum = np.empty_like(z)
+    softplus.kernel(z, log_sum)
     loss = (float(log_sum.sum()) - float(np.vdot(z, y))) / z.size
     gradient = np.subtract(z, log_sum, out=log_sum)
     np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))
@@ -196,7 +197,7 @@ def distillation(output=None, target=None, *, temperature):
     output, target : ndarray (N, K)
         Logits of the student and of the teacher.
     """
-    if not temperature > 0.0:
+    if not 0.0 < temperature < math.inf:
         raise ValueError(f"distillation takes a positive temperature, got {temperature!r}")
     if output is None:
         return functools.partial(distillation, temperature=temperature)
@@ -292,6 +293,8 @@ def contrastive(output=None, target=None, *, margin=1.0):
     target : ndarray (N,)
         1 where the pair belongs together, else 0.
     """
+    if not 0.0 < margin < math.inf:
+        raise ValueError(f"contrastive takes a positive margin, got {margin!r}")
     if output is None:
         return functools.partial(contrastive, margin=margin)
     a, b = _embeddings("contrastive", output, 2)
@@ -319,6 +322,8 @@ def triplet(output=None, target=None, *, margin=1.0):
     target : None
         Not used: the order of the rows says it all.
     """
+    if not 0.0 <= margin < math.inf:
+        raise ValueError(f"triplet takes a margin >= 0, got {margin!r}")
     if output is None:
         return functools.partial(triplet, margin=margin)
     a, p, n = _embeddings("triplet", output, 3)
@@ -358,8 +363,10 @@ def one_hot(labels, n_classes, dtype=np.float64):
 
 def _pair(name, output, target):
     """Output and target as arrays of one shape and the output's dtype."""
-    output = as_float(output)
-    target = np.asarray(target, output.dtype)
+    output, target = as_float(output), np.asarray(target)
+    if target.dtype.kind not in "iubf":
+        raise TypeError(f"{name} takes targets that are real numbers, got dtype {target.dtype}")
+    target = target.astype(output.dtype, copy=False)
     if output.shape != target.shape:
         raise ValueError(
             f"{name} takes output and target of one shape, got {output.shape} and {target.shape}"

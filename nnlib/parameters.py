@@ -24,34 +24,23 @@ class Parameter:
         self.size = math.prod(self.shape)
         self.init = init
         self.decay = decay
-        self._value = self._grad = None
 
     def bind(self, value, grad):
         """Look from now on at these flat arrays of ``size`` numbers."""
-        self._value, self._grad = value.reshape(self.shape), grad.reshape(self.shape)
+        vars(self).update(value=value.reshape(self.shape), grad=grad.reshape(self.shape))
 
-    @property
-    def value(self):
-        if self._value is None:
+    def __setattr__(self, name, new):
+        if name in ("value", "grad"):
+            raise AttributeError(f"{name} is a window into the network's vector: write p.{name}[...] = new")
+        super().__setattr__(name, new)
+
+    def __getattr__(self, name):  # of what bind has not set yet
+        if name in ("value", "grad"):
             raise RuntimeError(
                 "this parameter has no memory yet: put its layer into Sequential(..., rng=rng) "
                 "or call layer.initialize(rng)"
             )
-        return self._value
-
-    @value.setter
-    def value(self, new):
-        raise AttributeError("value is a window into the network's vector: write p.value[...] = new")
-
-    @property
-    def grad(self):
-        if self._grad is None:
-            return self.value  # raises with the mend
-        return self._grad
-
-    @grad.setter
-    def grad(self, new):
-        raise AttributeError("grad is a window into the network's vector: write p.grad[...] = new")
+        raise AttributeError(f"a Parameter has no attribute {name!r}")
 
     def __repr__(self):
         return f"Parameter{self.shape}"

@@ -65,18 +65,18 @@ class Layer:
 
     def array_like(self, name, x):
         """The layer's own array of x's shape and order in memory: images that lie batch-last stay so."""
+        kept = self._arrays.get(name)
+        if kept is not None and kept.shape == x.shape and kept.strides == x.strides:
+            return kept
         if x.flags.c_contiguous:
             return self.array(name, x.shape)
-        kept = self._arrays.get(name)
-        if kept is None or kept.shape != x.shape or kept.strides != x.strides:
-            kept = self._arrays[name] = np.empty_like(x)
+        kept = self._arrays[name] = np.empty_like(x)
         return kept
 
     def at_the_door(self, x, n_in=None):
         """x as an array of the layer's dtype, of shape (N, n_in) where the layer asks for it."""
-        known = self.dtype is not None and type(x) is np.ndarray and x.dtype == self.dtype
-        if known and x.size and (n_in is None or x.shape[1:] == (n_in,)):
-            return x
+        if type(x) is np.ndarray and x.dtype is self.dtype and x.size and (n_in is None or x.shape[1:] == (n_in,)):
+            return x  # nothing to mend
         if self.dtype is None:
             raise RuntimeError(
                 f"{self!r} has no memory yet: put it into Sequential(..., rng=rng) or call initialize(rng)"
@@ -98,7 +98,7 @@ class Layer:
         """dout as an array of the layer's dtype, of the shape that forward returned."""
         if shape is None:
             raise RuntimeError(f"{self!r}.backward needs the batch of a forward before it")
-        if type(dout) is not np.ndarray or dout.dtype != self.dtype:
+        if type(dout) is not np.ndarray or dout.dtype is not self.dtype:
             dout = np.asarray(dout, self.dtype)
         if dout.shape != shape:
             raise ValueError(f"{self!r}.backward takes dout of shape {shape}, as forward returned, got {dout.shape}")

@@ -8,6 +8,8 @@ here: the three sigmoids are one slice, and the three that feed the cell are one
 
 import numpy as np
 
+from nnlib.layers.dense import ones
+
 TO_INSIDE = (3, 0, 1, 2)  # i f g o at the door -> o i f g
 TO_DOOR = (1, 2, 3, 0)
 
@@ -42,7 +44,7 @@ def lstm_forward(x, W_x, W_h, b, h, c, array):
     hs[0], cs[0] = h, c
     product, taken_in = np.empty((4 * n_hidden, n), x.dtype), np.empty((n_hidden, n), x.dtype)
     for t, z in enumerate(gates):
-        np.matmul(from_h, hs[t], out=product)
+        np.dot(from_h, hs[t], out=product)
         z += product
         np.tanh(z, out=z)
         sigmoids = z[: 3 * n_hidden]
@@ -90,7 +92,7 @@ def lstm_backward(dhs, dh, dc, W_h, memory, array, truncate=None):
         slopes[t, 0] *= dh
         slopes[t, 1:] *= dc
         dc *= f[t]
-        np.matmul(back, da[t], out=dh)
+        np.dot(back, da[t], out=dh)
         if truncate and t % truncate == 0 and t:
             dh.fill(0.0)
             dc.fill(0.0)
@@ -108,8 +110,7 @@ def lstm_gradients(da, x, hs, W_x, dW_x, dW_h, db, array, input_gradient=True):
     flat = flat.reshape(width, n_steps * n)
     earlier = array("earlier", (n_hidden, n_steps, n))
     np.copyto(earlier, hs[:-1].swapaxes(0, 1))
-    np.matmul(earlier.reshape(n_hidden, -1), flat.T, out=dW_h)
-    x = x.reshape(n_steps * n, -1)
-    np.matmul(x.T, flat.T, out=dW_x)
-    np.sum(flat, axis=1, out=db)
+    dW_h[...] = np.dot(flat, earlier.reshape(n_hidden, -1).T).T  # BLAS is a fifth faster with the long rows on the left
+    dW_x[...] = np.dot(flat, x.reshape(n_steps * n, -1)).T
+    np.dot(flat, ones(n_steps * n, flat.dtype), out=db)
     return np.matmul(flat.T, W_x.T).reshape(n_steps, n, -1) if input_gradient else None

@@ -5,9 +5,12 @@ RMSNorm), a group of its channels (GroupNorm), a single channel (InstanceNorm). 
 as in PyTorch.
 """
 
+import math
+
 import numpy as np
 
 from nnlib.initializers import constant, zeros
+from nnlib.layers.dense import ones
 from nnlib.layers.layer import Layer
 from nnlib.parameters import Parameter
 
@@ -16,9 +19,9 @@ EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
 
 def standardize(x, axes, eps=EPS, out=None):
     """x_hat = (x - mean) / sqrt(var + eps), mean and biased variance over ``axes``; also mean, var and 1 / std."""
-    mean = x.mean(axis=axes, keepdims=True)
+    mean = mean_over(axes, x)
     x_hat = np.subtract(x, mean, out=out)
-    var = mean_product(x_hat, x_hat, axes)
+    var = mean_over(axes, x_hat, x_hat)
     inverse_std = 1.0 / np.sqrt(var + eps)
     x_hat *= inverse_std
     return x_hat, mean, var, inverse_std
@@ -30,9 +33,9 @@ def standardize_backward(dx_hat, x_hat, inverse_std, axes, out=None):
     The first mean is there since a shift of all x changes nothing, the second since a common scale changes nothing
     (Ioffe & Szegedy 2015, the equations after algorithm 1, put together).
     """
-    dx = np.multiply(x_hat, mean_product(dx_hat, x_hat, axes), out=out)
+    dx = np.multiply(x_hat, mean_over(axes, dx_hat, x_hat), out=out)
     np.subtract(dx_hat, dx, out=dx)
-    dx -= dx_hat.mean(axis=axes, keepdims=True)
+    dx -= mean_over(axes, dx_hat)
     dx *= inverse_std
     return dx
 
@@ -40,13 +43,20 @@ def standardize_backward(dx_hat, x_hat, inverse_std, axes, out=None):
 LETTERS = "nchw"
 
 
-def mean_product(a, b, axes):
-    """Mean of a * b over ``axes``, which stay with size 1; without the array a * b."""
-    letters = LETTERS[: a.ndim]
-    rest = "".join(letter for i, letter in enumerate(letters) if i not in axes)
-    total = np.einsum(f"{letters},{letters}->{rest}", a, b)
-    shape = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
-    return (total / (a.size / total.size)).astype(a.dtype, copy=False).reshape(shape)
+def mean_over(axes, a, b=None):
+    """Mean of a, or of a * b without that array, over ``axes``, which stay with size 1."""
+    kept = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
+    n = a.size // math.prod(kept)
+    if axes == (a.ndim - 1,):  # of each row: products of vectors, which BLAS does
+        total = np.matmul(a, ones(n, a.dtype)) if b is None else np.vecdot(a, b)
+    elif b is None:
+        total = np.dot(ones(n, a.dtype), a) if a.ndim == 2 else a.sum(axis=axes)
+    else:
+        letters = LETTERS[: a.ndim]
+        rest = "".join(letter for i, letter in enumerate(letters) if i not in axes)
+        total = np.einsum(f"{letters},{letters}->{rest}", a, b)
+    total *= 1.0 / n
+    return total.reshape(kept)
 
 
 class Normalization(Layer):
@@ -86,8 +96,9 @@ class Normalization(Layer):
     def gradients(self, dout):
         """Fill those of gamma and beta."""
         dout = self.gradient_at_the_door(dout, self.shape)
-        self.gamma.grad[...] = mean_product(dout, self.x_hat, self.others).reshape(-1) * (dout.size // self.n)
-        np.sum(dout, axis=self.others, out=self.beta.grad)
+        n_values = dout.size // self.n
+        self.gamma.grad[...] = mean_over(self.others, dout, self.x_hat).reshape(-1) * n_values
+        self.beta.grad[...] = mean_over(self.others, dout).reshape(-1) * n_values
         return dout
 
     def scaled(self, dout):
