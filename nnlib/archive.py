@@ -17,6 +17,8 @@ def write(path, header, arrays):
         Where the disk does not take it; the older file is then as it was.
     """
     path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is no folder: make it first")
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:
@@ -52,14 +54,14 @@ def read(path, form, kind):
         header = json.loads(str(arrays.pop("header")))
     except FileNotFoundError:
         raise
-    except (*DAMAGE, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except Exception as error:  # a damaged file may break anything that reads it, down to the parser of its header
         raise ValueError(f"{path} is not a whole {kind} file: {error}") from error
     if not isinstance(header, dict) or header.get("format") != form:
         raise ValueError(f"{path} is not of the format {form!r}")
     return header, arrays
 
 
-# What reading or building from a damaged or malicious file may raise.
+# What building something from a malicious description may raise.
 DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError
 )  # fmt: skip

@@ -27,6 +27,8 @@ def zeros(rng, shape):
 
 def constant(value):
     """All equal to ``value``."""
+    if not math.isfinite(value):
+        raise ValueError(f"constant takes a finite number, got {value!r}")
 
     def init(rng, shape):
         return np.full(shape, float(value))
@@ -36,6 +38,8 @@ def constant(value):
 
 def normal(std):
     """Normal numbers of mean 0 and standard deviation ``std``."""
+    if not 0.0 <= std < math.inf:
+        raise ValueError(f"normal takes a standard deviation >= 0, got {std!r}")
 
     def init(rng, shape):
         return rng.normal(0.0, std, shape)
@@ -45,6 +49,8 @@ def normal(std):
 
 def uniform(low, high):
     """Uniform numbers between ``low`` and ``high``."""
+    if not -math.inf < low <= high < math.inf:
+        raise ValueError(f"uniform takes low <= high, got {low!r} and {high!r}")
 
     def init(rng, shape):
         return rng.uniform(low, high, shape)

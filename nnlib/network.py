@@ -68,6 +68,8 @@ class Sequential(Layer):
 
     def predict(self, x, batch_size=4096):
         """Output for x, outside training, as an array of your own; computed ``batch_size`` rows at a time."""
+        if batch_size < 1:
+            raise ValueError(f"predict takes batches of at least one, got {batch_size=}")
         x = self.at_the_door(x)
         return np.concatenate([self.forward(x[i : i + batch_size]).copy() for i in range(0, len(x), batch_size)])
 
@@ -75,19 +77,24 @@ class Sequential(Layer):
 
     def snapshot(self):
         """A copy of everything that training changes: parameters and statistics."""
+        self._has_memory()
         return self.theta.copy(), [array.copy() for array in self.all_statistics()]
 
     def restore(self, snapshot):
         """Go back to a snapshot of this network."""
+        self._has_memory()
         theta, statistics = snapshot
         if theta.shape != self.theta.shape:
             raise ValueError(f"this network has {self.theta.size} parameters, the snapshot has {theta.size}")
+        if [array.shape for array in statistics] != [array.shape for array in self.all_statistics()]:
+            raise ValueError("the snapshot has other statistics than this network")
         self.theta[...] = theta
         for array, kept in zip(self.all_statistics(), statistics, strict=True):
             array[...] = kept
 
     def save(self, path):
         """Write layers and parameters to ``path`` (.npz); an older file is replaced only when the new one is whole."""
+        self._has_memory()
         header = {"format": FORMAT, "dtype": self.dtype.name, "layers": [_describe(layer) for layer in self.layers]}
         statistics = {f"statistics_{i}": array for i, array in enumerate(self.all_statistics())}
         archive.write(path, header, {"theta": self.theta, **statistics})
@@ -114,6 +121,10 @@ class Sequential(Layer):
             raise ValueError(f"{path} has other statistics than its layers need")
         network.restore((theta, statistics))
         return network
+
+    def _has_memory(self):
+        if self.dtype is None:
+            raise RuntimeError(f"{self!r} has no memory yet: make it with Sequential(..., rng=rng)")
 
     def summary(self):
         """A table of the layers, the shapes of their parameters and how many there are."""

@@ -127,7 +127,7 @@ class AdaGrad(Optimizer):
 
     def __init__(self, learning_rate, eps=1e-10):
         super().__init__(learning_rate)
-        self.eps = eps
+        self.eps = _eps(eps)
 
     def update(self, theta, grad, learning_rate):
         self.squares += np.square(grad, out=self.scratch)
@@ -143,7 +143,7 @@ class RMSProp(Optimizer):
 
     def __init__(self, learning_rate, beta=0.9, eps=1e-8):
         super().__init__(learning_rate)
-        self.beta, self.eps = _share("beta", beta), eps
+        self.beta, self.eps = _share("beta", beta), _eps(eps)
 
     def update(self, theta, grad, learning_rate):
         s, scratch = self.squares, self.scratch
@@ -163,7 +163,7 @@ class AdaDelta(Optimizer):
 
     def __init__(self, learning_rate=1.0, beta=0.9, eps=1e-6):
         super().__init__(learning_rate)
-        self.beta, self.eps = _share("beta", beta), eps
+        self.beta, self.eps = _share("beta", beta), _eps(eps)
 
     def update(self, theta, grad, learning_rate):
         s, u, scratch = self.squares, self.updates, self.scratch
@@ -195,7 +195,7 @@ class Adam(Optimizer):
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(learning_rate)
         self.beta1, self.beta2 = _share("beta1", beta1), _share("beta2", beta2)
-        self.eps = eps
+        self.eps = _eps(eps)
 
     def update(self, theta, grad, learning_rate):
         self.add(grad)
@@ -281,6 +281,7 @@ def clip_by_norm(grad, limit):
     The direction stays (Pascanu et al. 2013, algorithm 1).  A NaN or infinite norm leaves grad alone.
     PyTorch divides by ||grad|| + 1e-6 and so stays a little below the limit.
     """
+    _limit(limit)
     norm = float(np.sqrt(np.vdot(grad, grad)))
     if limit < norm < np.inf:
         grad *= limit / norm
@@ -289,6 +290,7 @@ def clip_by_norm(grad, limit):
 
 def clip_by_value(grad, limit):
     """grad <- min(max(grad, -limit), limit), in place and number by number: the direction may turn."""
+    _limit(limit)
     return np.clip(grad, -limit, limit, out=grad)
 
 
@@ -316,6 +318,17 @@ class ParameterAverage:
         if self.n_added == 0:
             raise RuntimeError("nothing was added yet: call add(network.theta) after a step")
         return self.mean / (1.0 if self.beta is None else 1.0 - self.beta**self.n_added)
+
+
+def _eps(value):
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"eps is a nonnegative number, got {value!r}")
+    return value
+
+
+def _limit(value):
+    if not value > 0.0:
+        raise ValueError(f"a gradient is clipped at a positive limit, got {value!r}")
 
 
 def _share(name, value):

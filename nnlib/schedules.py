@@ -1,6 +1,7 @@
 """Schedules: functions from the number of the step, counted from 0, to a learning rate."""
 
 import math
+from numbers import Real
 
 
 def constant(learning_rate):
@@ -86,9 +87,9 @@ def one_cycle(learning_rate, steps, rise=0.3, start=25.0, final=1e4):
 
 def as_schedule(learning_rate):
     """A schedule from a number or a schedule."""
-    if callable(learning_rate):
-        return learning_rate
-    return constant(learning_rate)
+    if isinstance(learning_rate, type) or not (callable(learning_rate) or isinstance(learning_rate, Real)):
+        raise TypeError(f"a learning rate is a number or a function of the step, got {learning_rate!r}")
+    return learning_rate if callable(learning_rate) else constant(learning_rate)
 
 
 def _positive(**values):

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from nnlib.callbacks import Callback, Progress
-from nnlib.metrics import accuracy
+from nnlib.metrics import accuracy, predicted_classes
 
 
 class Diverged(ArithmeticError):
@@ -152,11 +152,15 @@ def fit(
         Before anything is computed, for what cannot be trained on; NaN among the examples, too, unless divergence is
         let pass.
     Diverged
-        With the step, the learning rate and the gradient's norm; the network keeps its last finite parameters.
+        With the step, the learning rate and the gradient's norm.  The network keeps its last finite parameters; only
+        where the last step of an epoch made them infinite, it is found after that step.
     """
     x, y, validation = at_the_door(
-        network, train, validation, epochs=epochs, batch_size=batch_size, rng=rng, finite=stop_on_divergence
-    )
+        network, loss, optimizer, train, validation, augment,
+        epochs=epochs, batch_size=batch_size, rng=rng, finite=stop_on_divergence,
+    )  # fmt: skip
+    if penalty is not None and (not callable(penalty) or isinstance(penalty, type)):
+        raise TypeError(f"a penalty is a function of the network such as L2(0.01), got {penalty!r}")
     classes = y.ndim == 1 and y.dtype.kind in "iu"
     history = History()
     task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": rng}
@@ -177,7 +181,7 @@ def fit(
                     value, dout = loss(output, y_batch)
                     network.backward(dout, input_gradient=False)
                 if classes:
-                    n_right += round(accuracy(output, y_batch) * len(batch))
+                    n_right += np.count_nonzero(predicted_classes(output) == y_batch)
                 if penalty is not None:
                     penalty(network)
                 if stop_on_divergence and not math.isfinite(value):
@@ -196,18 +200,27 @@ def fit(
                 history.validation_loss.append(loss(output, validation[1])[0])
                 if classes:
                     history.validation_accuracy.append(accuracy(output, validation[1]))
+            if stop_on_divergence and not np.isfinite(network.theta).all():
+                raise Diverged(_diverged_text(run, "infinite with the last parameters"), history)
             run.end_epoch()
     finally:
         run.end()
     return history
 
 
-def at_the_door(network, train, validation, *, epochs, batch_size, rng, finite=True):
+def at_the_door(network, loss, optimizer, train, validation, augment, *, epochs, batch_size, rng, finite=True):
     """x, y and the validation pair as arrays that the network can train on, or an error that says the mend.
 
     The door of ``fit`` and of ``fit_ensemble``: what is wrong is found before anything is computed.  With ``finite``
     NaN and infinite examples are wrong, too.
     """
+    if not (hasattr(network, "theta") and hasattr(network, "predict")):
+        raise TypeError(f"fit trains a Sequential(..., rng=rng), got {network!r}")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "learning_rate"):
+        raise TypeError(f"an optimizer is made with a learning rate such as SGD(0.1), got {optimizer!r}")
+    if not callable(loss) or not (augment is None or callable(augment)):
+        name, wrong = ("augment", augment) if callable(loss) else ("loss", loss)
+        raise TypeError(f"{name} is a function, got {wrong!r}")
     if not (isinstance(epochs, Integral) and isinstance(batch_size, Integral)):
         raise TypeError(f"epochs and batch_size are whole numbers, got {epochs=} and {batch_size=}")
     if epochs < 1 or batch_size < 1:

@@ -465,15 +465,10 @@ def test_the_monitor_warns_once_where_gradients_vanish_or_explode():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: GradientMonitor(0), ValueError, "whole number >= 1, got 0"),
         (lambda: GradientMonitor(1, limits=(2.0, 1.0)), ValueError, "lowest < highest"),
         (lambda: GradientMonitor(1, limits=3.0), ValueError, "lowest < highest"),
-        (lambda: Checkpoint("run.npz", every=0.5), ValueError, r"whole number >= 1, got 0\.5"),
-        (lambda: train("no/such/folder/run.npz"), FileNotFoundError, "make it first"),
         (lambda: train(Checkpoint("run.npz", best="no/such/folder/b.npz")), FileNotFoundError, "make it first"),
-        (lambda: train(callbacks=[EarlyStopping]), TypeError, "call it"),
         (lambda: train(callbacks=[print]), TypeError, "derive its class from Callback"),
-        (lambda: train(callbacks=EarlyStopping(2)), TypeError, "put it into a list"),
         (lambda: train(callbacks=3), TypeError, "put it into a list"),
         (lambda: without_validation(Checkpoint("run.npz", best="best.npz")), ValueError, "validation="),
     ],

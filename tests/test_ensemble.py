@@ -637,25 +637,3 @@ def forwarded():
 def test_a_wrong_call_says_what_was_wanted(call, error, text):
     with pytest.raises(error, match=text):
         call()
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "text"),
-    [
-        ({"train": (np.ones((3, 4)), np.ones(2))}, ValueError, r"\(3, 4\) and \(2,\)"),
-        ({"train": 3}, TypeError, r"pair \(x, y\)"),
-        ({"validation": (np.ones((3, 4)), np.ones(2))}, ValueError, "validation takes"),
-        ({"epochs": 0}, ValueError, "at least one epoch"),
-        ({"batch_size": 0}, ValueError, "batches of at least one"),
-        ({"rng": 3}, TypeError, "default_rng"),
-        ({"penalty": [Shrink(1.0)]}, ValueError, "2 models take one penalty or 2, got 1"),
-        ({"penalty": [Shrink(1.0), None]}, TypeError, "function of the network"),
-        ({"ensemble": small()(np.random.default_rng(0))}, TypeError, r"Ensemble, got Sequential.*use fit"),
-    ],
-)
-def test_fit_ensemble_refuses_what_it_cannot_train_on(change, error, text):
-    rng = np.random.default_rng(1)
-    call = {"ensemble": Ensemble(small(), [0, 1]), "train": examples(rng), "epochs": 1, "rng": rng, **change}
-    ensemble, train, validation = call.pop("ensemble"), call.pop("train"), call.pop("validation", None)
-    with pytest.raises(error, match=text):
-        fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), train, validation, **call)
