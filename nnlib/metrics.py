@@ -44,10 +44,10 @@ def accuracy(output, target):
     if one_hot and target.shape != output.shape:
         raise ValueError(f"one-hot rows are of the shape of the outputs, {output.shape}, got {target.shape}")
     labels = target.argmax(axis=1) if one_hot else target.reshape(len(target))
-    if labels.dtype.kind not in "iub" and not (labels.dtype.kind == "f" and (labels == np.floor(labels)).all()):
+    if labels.dtype.kind not in "iubf" or not (labels == np.floor(labels)).all():
         raise TypeError(f"class numbers are whole numbers, got {labels.dtype}, for example {labels[0]!r}")
-    logits = output.dtype.kind == "f" or output.ndim == 2
-    n_classes = max(output.shape[1] if output.ndim == 2 else 1, 2)
-    if logits and not 0 <= labels.min() <= labels.max() < n_classes:
+    n_classes = output.shape[1] if output.ndim == 2 and output.shape[1] > 1 else 2
+    known = output.dtype.kind == "f" or output.ndim == 2  # class numbers for an output do not say how many there are
+    if known and not 0 <= labels.min() <= labels.max() < n_classes:
         raise ValueError(f"class numbers go from 0 to {n_classes - 1}, got {labels.min()} to {labels.max()}")
     return float(np.mean(predicted == labels))

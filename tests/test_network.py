@@ -15,7 +15,7 @@ from nnlib.gradcheck import Report, check_gradients, directional_check, numerica
 from nnlib.initializers import constant, xavier_normal
 from nnlib.layers import Activation, AngularDense, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
-from nnlib.metrics import accuracy
+from nnlib.metrics import accuracy, predicted_classes
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, Momentum, Optimizer, ParameterAverage, clip_by_norm, clip_by_value
 from nnlib.parameters import Parameter
@@ -554,6 +554,14 @@ def test_a_row_of_length_0_has_no_angle_and_stays_finite():
     assert np.isfinite(layer.grad).all()
 
 
+def test_no_rounding_puts_the_lowest_value_above_the_logit():
+    layer = AngularDense(3, 200).initialize(np.random.default_rng(28))
+    opposite = -2.7 * layer.W.value.T  # row k lies 180 degrees from class k
+    z, low = np.split(layer.forward(opposite), 2, axis=1)
+    assert (low <= z).all()
+    np.testing.assert_allclose(np.diag(low), np.diag(z), rtol=1e-5)
+
+
 def angle_to_own_class(network, x, y):
     """The mean angle between features and the direction of their class, in degrees."""
     output = network.predict(x)
@@ -596,6 +604,8 @@ def test_accuracy_of_logits_of_a_yes_and_of_classes():
     assert accuracy(np.array([[-1.0], [2.0]]), [[0], [1]]) == 1.0
     assert accuracy(np.array([0.5, -0.5]), [0, 0]) == 0.5
     assert accuracy(np.array([2, 1]), [2, 2]) == 0.5
+    assert accuracy(logits, [0.0, 1.0, 1.0]) == pytest.approx(2 / 3), "whole numbers of any dtype"
+    np.testing.assert_array_equal(predicted_classes([[math.nan, 1.0], [0.0, 1.0], [-math.inf, 0.0]]), [-1, 1, 1])
     assert accuracy(np.array([0.0]), [0]) == 1.0  # a yes is above 0
     assert type(accuracy(np.array([2, 1]), [2, 2])) is float
 

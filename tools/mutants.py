@@ -39,6 +39,7 @@ KERNELS = [
     "parameters",
     "metrics",
     "layers/activation",
+    "layers/angular",
     "layers/convolution",
     "layers/dense",
     "layers/dropout",
@@ -51,7 +52,15 @@ KERNELS = [
     "layers/recurrent",
     "layers/shape",
 ]
-TESTS = ["test_laws", "test_layers", "test_recurrent", "test_network", "test_reference", "test_properties"]
+TESTS = [
+    "test_laws",
+    "test_layers",
+    "test_recurrent",
+    "test_network",
+    "test_wrong_calls",
+    "test_reference",
+    "test_properties",
+]
 EQUIVALENT = ROOT / "tools" / "mutants.md"
 
 
