@@ -3,7 +3,9 @@
 Each contender is a function without arguments that takes one step and returns the loss as a Python float.
 """
 
+import dataclasses
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -46,18 +48,37 @@ def dense(sizes, function):
     return layers[:-1]
 
 
-class Case:
-    """A row of the table: its name, its data, and how both libraries build the same network."""
+SETTINGS = {
+    "sgd": {"learning_rate": 0.01},
+    "momentum": {"learning_rate": 0.01, "momentum": 0.9},
+    "adam": {"learning_rate": 0.001},
+}
 
-    def __init__(self, name, x, y, layers, kind, loss, optimizer):
-        self.name, self.x, self.y = name, x, y
-        self.layers, self.kind, self.loss, self.optimizer = layers, kind, loss, optimizer
+
+@dataclasses.dataclass
+class Case:
+    """A row of the table: its name, its data, and how the libraries build the same network.
+
+    ``shapes`` say which matrix products cannot be avoided (see bounds.py); ``sizes`` and ``activation`` are there where
+    the network is dense.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    layers: Callable
+    kind: Callable
+    loss: str
+    optimizer: str
+    shapes: list
+    sizes: tuple | None = None
+    activation: str = ""
 
     def nnlib(self):
         network = Sequential(*self.layers(), rng=np.random.default_rng(0))
-        optimizer = {"sgd": lambda: SGD(0.01), "momentum": lambda: Momentum(0.01), "adam": lambda: Adam(0.001)}
+        optimizer = {"sgd": SGD, "momentum": Momentum, "adam": Adam}[self.optimizer](**SETTINGS[self.optimizer])
         loss = binary_cross_entropy if self.loss == "binary" else softmax_cross_entropy
-        return nnlib_step(network, loss, optimizer[self.optimizer](), self.x, self.y)
+        return nnlib_step(network, loss, optimizer, self.x, self.y)
 
     def torch(self, variant="default"):
         import torch
@@ -65,14 +86,12 @@ class Case:
         torch.manual_seed(0)
         model = self.kind(torch.nn)
         flags = {"default": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}[variant]
-        make = {
-            "sgd": lambda p: torch.optim.SGD(p, 0.01, **flags),
-            "momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, **flags),
-            "adam": lambda p: torch.optim.Adam(p, 0.001, **flags),
-        }
+        make = torch.optim.Adam if self.optimizer == "adam" else torch.optim.SGD
+        settings = dict(SETTINGS[self.optimizer])
+        optimizer = make(model.parameters(), settings.pop("learning_rate"), **settings, **flags)
         loss = torch.nn.BCEWithLogitsLoss() if self.loss == "binary" else torch.nn.CrossEntropyLoss()
         x, y = torch.from_numpy(self.x), torch.from_numpy(self.y)
-        return torch_step(model, loss, make[self.optimizer](model.parameters()), x, y)
+        return torch_step(model, loss, optimizer, x, y)
 
 
 def torch_dense(sizes, function):
@@ -136,7 +155,11 @@ def cases():
         if loss == "binary":
             y = rng.integers(0, 2, (n, 1)).astype(np.float32)
         kind = torch_dense(sizes, {"tanh": "Tanh", "relu": "ReLU"}[function.name])
-        return Case(f"{name}, batch {n}", x, y, lambda: dense(sizes, function), kind, loss, optimizer)
+        shapes = [("dense", n, a, b, i > 0) for i, (a, b) in enumerate(itertools.pairwise(sizes))]
+        return Case(
+            f"{name}, batch {n}", x, y, lambda: dense(sizes, function), kind, loss, optimizer,
+            shapes, sizes, function.name,
+        )  # fmt: skip
 
     for n in (32, 200):
         yield perceptron("2-16-16-1 tanh", (2, 16, 16, 1), tanh, n, "binary", "sgd")
@@ -146,10 +169,17 @@ def cases():
     for channels in ((8, 16), (32, 64)):
         name = f"LeNet {channels[0]} and {channels[1]} channels, batch 64"
         x, y, kind = normal(64, 1, 28, 28), labels(64), torch_lenet(channels)
-        yield Case(name, x, y, lambda c=channels: lenet(c), kind, "softmax", "adam")
+        a, b = channels
+        shapes = [
+            ("convolution", 64, 1, a, 28, 5, False),
+            ("convolution", 64, a, b, 12, 5, True),
+            ("dense", 64, 16 * b, 10, True),
+        ]
+        yield Case(name, x, y, lambda c=channels: lenet(c), kind, "softmax", "adam", shapes)
     for n in (64, 128):
         name, kind = f"LSTM {n} units, 50 steps, batch 32", torch_lstm(n, n)
-        yield Case(name, normal(50, 32, n), labels(32), lambda n=n: last_step(n), kind, "softmax", "adam")
+        shapes = [("lstm", 50, 32, n, n), ("dense", 32, n, 10, True)]
+        yield Case(name, normal(50, 32, n), labels(32), lambda n=n: last_step(n), kind, "softmax", "adam", shapes)
 
 
 def last_step(n):

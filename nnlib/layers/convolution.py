@@ -6,7 +6,7 @@ image and not KH KW times, and each row of the output is one matrix product that
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 
 from nnlib.initializers import he_normal, zeros
 from nnlib.layers.layer import Layer
@@ -31,28 +31,50 @@ def convolve(x, W, b, stride=1, padding=0):
     return np.einsum("ncijuv,ocuv->noij", windows, W) + b[:, None, None]
 
 
-def rows_first(x):
-    """(N, C, H, W) -> (H, C, W, N), contiguous: no copy where x already lies so in memory."""
-    return np.ascontiguousarray(x.transpose(2, 1, 3, 0))
-
-
 def batch_first(x):
     """(H, C, W, N) -> (N, C, H, W), the same memory."""
     return x.transpose(3, 1, 0, 2)
 
 
-def stacked_rows(x, height, stride):
-    """x (H, F, M), contiguous -> (H', height F, M): under each place of the kernel, its rows one upon the other.
+def windows_of_rows(x, width, stride):
+    """x (H, C, W, N), contiguous -> (H, C, width, W', N): in each row, what stands under each place of the kernel.
 
-    A view, which reads most rows several times: never write into it.
+    A view, like :func:`stacked_rows`: both read numbers several times, so nobody may write into them.
     """
-    n_rows, f, m = x.shape
-    step, row, number = x.strides
-    shape = output_size(n_rows, height, stride, 0), height * f, m
-    return as_strided(x, shape, (stride * step, row, number), writeable=False)
+    h, c, w, n = x.shape
+    to_row, to_channel, to_column, to_example = x.strides
+    shape = h, c, width, output_size(w, width, stride, 0), n
+    return _look(x, shape, (to_row, to_channel, to_column, stride * to_column, to_example))
 
 
-class Conv2D(Layer):
+def stacked_rows(x, height, stride):
+    """x (H, F, M), contiguous -> (H', height F, M): under each place of the kernel, its rows one upon the other."""
+    h, f, m = x.shape
+    to_row, to_feature, to_number = x.strides
+    return _look(x, (output_size(h, height, stride, 0), height * f, m), (stride * to_row, to_feature, to_number))
+
+
+def _look(x, shape, strides):
+    """Another look at the memory of x, read only."""
+    view = np.ndarray(shape, x.dtype, x, 0, strides)
+    view.flags.writeable = False
+    return view
+
+
+class ImageLayer(Layer):
+    """A layer that computes on (H, C, W, N)."""
+
+    def rows_first(self, name, x):
+        """(N, C, H, W) -> (H, C, W, N), contiguous: a copy, of that name, only where x lies otherwise in memory."""
+        x = x.transpose(2, 1, 3, 0)
+        if not x.flags.c_contiguous:
+            own = self.array(name, x.shape)
+            np.copyto(own, x)
+            return own
+        return x
+
+
+class Conv2D(ImageLayer):
     """A window of weights slides over the image: out = sum over the window of x W, plus b (LeCun et al. 1998).
 
     The windows become the columns of a matrix ("im2col"), so that matrix products do all the work.
@@ -93,18 +115,19 @@ class Conv2D(Layer):
         n, c, h, w = self.x_shape = x.shape
         oh, ow = output_size(h, kh, self.stride, p), output_size(w, kw, self.stride, p)
         self.out_shape = (n, self.c_out, oh, ow)
-        x = rows_first(x)
+        x = self.rows_first("x", x)
         if p:
             padded = self.array("padded", (h + 2 * p, c, w + 2 * p, n))
             padded.fill(0.0)
             padded[p : p + h, :, p : p + w] = x
             x = padded
         columns = self.array("columns", (len(x), c, kw, ow, n))  # of each row, the windows of KW numbers
-        windows = sliding_window_view(x, kw, axis=2)[:, :, :: self.stride]
-        np.copyto(columns, windows.transpose(0, 1, 4, 2, 3))
+        np.copyto(columns, windows_of_rows(x, kw, self.stride))
         self.columns = stacked_rows(columns.reshape(len(x), c * kw, ow * n), kh, self.stride)
         out = self.array("out", (oh, self.c_out, ow * n))
-        np.matmul(self.W.value.transpose(0, 2, 1, 3).reshape(self.c_out, -1), self.columns, out=out)
+        W = self.array("W", (self.c_out, kh, c, kw))
+        np.copyto(W, self.W.value.swapaxes(1, 2))
+        np.matmul(W.reshape(self.c_out, -1), self.columns, out=out)
         out += self.b.value[:, None]
         return batch_first(out.reshape(oh, self.c_out, ow, n))
 
@@ -112,8 +135,10 @@ class Conv2D(Layer):
         dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.out_shape)
         (n, c, h, w), (kh, kw), p, s = self.x_shape, self.size, self.padding, self.stride
         oh, ow = self.out_shape[2:]
-        dout = rows_first(dout).reshape(oh, self.c_out, ow * n)
-        dW = np.matmul(self.columns, dout.transpose(0, 2, 1)).sum(axis=0)  # (KH C KW, C_out)
+        dout = self.rows_first("dout", dout).reshape(oh, self.c_out, ow * n)
+        dW_of_rows = self.array("dW_of_rows", (oh, kh * c * kw, self.c_out))
+        np.matmul(self.columns, dout.transpose(0, 2, 1), out=dW_of_rows)
+        dW = np.add.reduce(dW_of_rows, axis=0, out=self.array("dW", dW_of_rows.shape[1:]))
         self.W.grad[...] = dW.T.reshape(self.c_out, kh, c, kw).swapaxes(1, 2)
         dout.sum(axis=2).sum(axis=0, out=self.b.grad)
         if not input_gradient:
@@ -122,10 +147,10 @@ class Conv2D(Layer):
         dcolumns.fill(0.0)
         dx = self.array("dx", (h + 2 * p, c, w + 2 * p, n))
         dx.fill(0.0)
-        share = self.array("share", (oh, c * kw, ow * n))
+        share, W_row = self.array("share", (oh, c * kw, ow * n)), self.array("W_row", (c, kw, self.c_out))
         for u in range(kh):  # each row of the kernel read rows of x once: their gradients go back there
-            W_row = np.ascontiguousarray(self.W.value[:, :, u].reshape(self.c_out, -1).T)
-            dcolumns[u : u + s * oh : s] += np.matmul(W_row, dout, out=share)
+            np.copyto(W_row, self.W.value[:, :, u].transpose(1, 2, 0))
+            dcolumns[u : u + s * oh : s] += np.matmul(W_row.reshape(c * kw, -1), dout, out=share)
         dcolumns = dcolumns.reshape(len(dx), c, kw, ow, n)
         for v in range(kw):  # and each column of the kernel columns of x
             dx[:, :, v : v + s * ow : s] += dcolumns[:, :, v]
@@ -142,7 +167,7 @@ class Conv2D(Layer):
         }
 
 
-class Pool(Layer):
+class Pool(ImageLayer):
     """Windows of ``size`` x ``size`` beside each other, one number for each; rows and columns that do not fill a window
     are left out, as in PyTorch.   (N, C, H, W) -> (N, C, H // size, W // size)
     """
@@ -160,12 +185,12 @@ class Pool(Layer):
             raise ValueError(f"{self!r} takes x of shape (N, C, H, W), H and W at least {self.size}, got {x.shape}")
         n, c, h, w = x.shape
         self.out_shape = (n, c, h // self.size, w // self.size)
-        self.x = rows_first(x)
+        self.x = self.rows_first("x", x)
         return self.x
 
     def gradient_at_this_door(self, dout):
         """dout as (H', C, W', N)."""
-        return rows_first(self.gradient_at_the_door(dout, None if self.x is None else self.out_shape))
+        return self.rows_first("dout", self.gradient_at_the_door(dout, None if self.x is None else self.out_shape))
 
     def places(self, x, axis):
         """For each place in a window along one axis: the view of the numbers of x that stand there."""
@@ -243,8 +268,8 @@ class AveragePool2D(Pool):
         return batch_first(out)
 
     def backward(self, dout, input_gradient=True):
-        share = self.gradient_at_this_door(dout) * (1.0 / self.size**2)
-        dx = self.own_dx()
+        dout, dx = self.gradient_at_this_door(dout), self.own_dx()
+        share = np.multiply(dout, 1.0 / self.size**2, out=self.array("share", dout.shape))
         for rows in self.places(dx, 0):
             for dx_here in self.places(rows, 2):
                 dx_here[...] = share

@@ -14,16 +14,17 @@ TO_INSIDE = (3, 0, 1, 2)  # i f g o at the door -> o i f g
 TO_DOOR = (1, 2, 3, 0)
 
 
-def reordered(W, order):
-    """The four blocks of columns of W (..., 4 H) in another order, as rows: (4 H, ...)."""
-    blocks = np.split(W, 4, axis=-1)
-    return np.ascontiguousarray(np.concatenate([blocks[k] for k in order], axis=-1).T)
+def inside(W, out):
+    """The four blocks of columns of W (..., 4 H) as rows of ``out`` (4 H, ...), in the inner order."""
+    n_hidden = W.shape[-1] // 4
+    for k, block in enumerate(TO_INSIDE):
+        out[k * n_hidden : (k + 1) * n_hidden] = W[..., block * n_hidden : (block + 1) * n_hidden].T
+    return out
 
 
-def halved(W, n_hidden):
-    """W (4 H, ...) with the rows of the three sigmoids halved."""
-    W = W.copy()
-    W[: 3 * n_hidden] *= 0.5
+def halved(W):
+    """W (4 H, ...) with the rows of the three sigmoids halved, in place."""
+    W[: 3 * len(W) // 4] *= 0.5
     return W
 
 
@@ -33,12 +34,14 @@ def lstm_forward(x, W_x, W_h, b, h, c, array):
     x (T, N, D), W_x (D, 4 H), W_h (H, 4 H), b (4 H,), h and c (H, N) before the first step; ``array(name, shape)``
     lends memory.  Returns the states hs and cs (T + 1, H, N), the gates (T, 4 H, N) and tanh of the cells (T, H, N).
     """
-    n_steps, n, _ = x.shape
+    n_steps, n, n_in = x.shape
     n_hidden = len(W_h)
-    from_h = halved(reordered(W_h, TO_INSIDE), n_hidden)
+    from_x, from_h, bias = (array(name, (4 * n_hidden, k)) for name, k in (("W_x", n_in), ("W_h", n_hidden), ("b", 1)))
+    for own, W in ((from_x, W_x), (from_h, W_h), (bias[:, 0], b)):
+        halved(inside(W, own))
     gates = array("gates", (n_steps, 4 * n_hidden, n))
-    np.matmul(halved(reordered(W_x, TO_INSIDE), n_hidden), x.transpose(0, 2, 1), out=gates)
-    gates += halved(reordered(b, TO_INSIDE), n_hidden)[:, None]
+    np.matmul(from_x, x.transpose(0, 2, 1), out=gates)
+    gates += bias
     hs, cs = (array(name, (n_steps + 1, n_hidden, n)) for name in ("hs", "cs"))
     squashed = array("squashed", (n_steps, n_hidden, n))
     hs[0], cs[0] = h, c
@@ -83,7 +86,8 @@ def lstm_backward(dhs, dh, dc, W_h, memory, array, truncate=None):
     np.square(squashed, out=shown)
     np.subtract(1.0, shown, out=shown)
     shown *= o
-    back = np.ascontiguousarray(reordered(W_h, TO_INSIDE).T)
+    back = array("back", W_h.shape)  # (H, 4 H)
+    inside(W_h, back.T)
     dh, dc, through = dh.copy(), dc.copy(), np.empty_like(dh)
     for t in reversed(range(n_steps)):
         dh += dhs[t]
@@ -105,12 +109,13 @@ def lstm_gradients(da, x, hs, W_x, dW_x, dW_h, db, array, input_gradient=True):
     n_hidden = width // 4
     blocks = da.reshape(n_steps, 4, n_hidden, n)
     flat = array("flat", (4, n_hidden, n_steps, n))  # blocks in the door's order, steps and batch side by side
-    for k, inside in enumerate(TO_DOOR):
-        np.copyto(flat[k], blocks[:, inside].swapaxes(0, 1))
+    for k, place in enumerate(TO_DOOR):
+        np.copyto(flat[k], blocks[:, place].swapaxes(0, 1))
     flat = flat.reshape(width, n_steps * n)
     earlier = array("earlier", (n_hidden, n_steps, n))
     np.copyto(earlier, hs[:-1].swapaxes(0, 1))
-    dW_h[...] = np.dot(flat, earlier.reshape(n_hidden, -1).T).T  # BLAS is a fifth faster with the long rows on the left
-    dW_x[...] = np.dot(flat, x.reshape(n_steps * n, -1)).T
+    x, earlier = x.reshape(n_steps * n, -1), earlier.reshape(n_hidden, -1)
+    for name, dW, states in (("dW_h", dW_h, earlier.T), ("dW_x", dW_x, x)):
+        dW[...] = np.dot(flat, states, out=array(name, dW.T.shape)).T  # BLAS is faster with the long rows on the left
     np.dot(flat, ones(n_steps * n, flat.dtype), out=db)
     return np.matmul(flat.T, W_x.T).reshape(n_steps, n, -1) if input_gradient else None

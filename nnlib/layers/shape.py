@@ -14,7 +14,11 @@ class Flatten(Layer):
     def forward(self, x, training=False):
         x = self.at_the_door(x)
         self.shape = x.shape
-        return x.reshape(len(x), -1)
+        if x.flags.c_contiguous:
+            return x.reshape(len(x), -1)
+        out = self.array("out", (len(x), x.size // len(x)))
+        np.copyto(out.reshape(x.shape), x)
+        return out
 
     def backward(self, dout, input_gradient=True):
         shape = None if self.shape is None else (self.shape[0], int(np.prod(self.shape[1:])))
