@@ -1,9 +1,9 @@
-"""Archive: arrays and a header in one .npz file, written whole or not at all, read without executing anything."""
+"""Archive: arrays and a header in one .npz file, written whole or not at all, read without executing anything.
 
-import json
+json, pathlib and zipfile are imported where they are used: together they take longer than all of nnlib's training.
+"""
+
 import os
-import pathlib
-import zipfile
 
 import numpy as np
 
@@ -16,6 +16,9 @@ def write(path, header, arrays):
     OSError
         Where the disk does not take it; the older file is then as it was.
     """
+    import json
+    import pathlib
+
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder: make it first")
@@ -42,6 +45,10 @@ def read(path, form, kind):
     ValueError
         For a file that is damaged, cut short, compressed, of another format, or holds what must be executed.
     """
+    import json
+    import pathlib
+    import zipfile
+
     path = pathlib.Path(path)
     try:
         with open(path, "rb") as file:

@@ -3,7 +3,6 @@
 import functools
 import inspect
 import os
-import pathlib
 import sys
 import time
 import types
@@ -282,11 +281,13 @@ class Checkpoint(Callback):
     def __init__(self, path, every=1, best=None):
         if every != int(every) or every < 1:
             raise ValueError(f"Checkpoint writes after every so many epochs, a whole number >= 1, got {every!r}")
-        self.path, self.every, self.best = pathlib.Path(path), int(every), best
+        from pathlib import Path  # here: it takes as long as half of nnlib
+
+        self.path, self.every, self.best = Path(path), int(every), None if best is None else Path(best)
 
     def start(self, run):
-        for path in (self.path, *([] if self.best is None else [pathlib.Path(self.best)])):
-            if not path.parent.is_dir():
+        for path in (self.path, self.best):
+            if path is not None and not path.parent.is_dir():
                 raise FileNotFoundError(f"{path.parent} is no folder: make it first")
         if self.best is not None and not (run.has_validation and hasattr(run.network, "save")):
             raise ValueError("Checkpoint(best=...) takes one network and its validation: give fit(..., validation=)")
