@@ -1,8 +1,10 @@
-"""Run the benchmarks: nnlib beside PyTorch and beside its own bounds, alternating in one process, on one thread.
+"""Run the benchmarks: nnlib beside PyTorch and other peers and beside its own bounds, in turn, in one process, on one
+processor core.
 
     python benchmarks/run.py                 all tables, to the screen
     python benchmarks/run.py --only LSTM     rows whose name contains the word
     python benchmarks/run.py --write         also benchmarks/results.json and reference/performance.md
+    python benchmarks/run.py --gate          is nnlib still as fast beside PyTorch as results.json says?
 
 A ratio above 1 means that nnlib is faster.  Ratios are medians over pairs that ran next to each other, with quartiles:
 absolute times of one run say little about another machine or hour.
@@ -13,121 +15,184 @@ import os
 
 for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_threads] = "1"
+if hasattr(os, "sched_setaffinity"):  # JAX has no such variable: one core for everybody
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import argparse
+import datetime
+import importlib.metadata
 import json
 import pathlib
 import platform
 import statistics
 
 import numpy as np
-from kernels import SHAPE, adam, kernels
+from bounds import adam_traffic, products_of
+from ensembles import N_MODELS, one_by_one, stacked, vmapped
+from kernels import N_PARAMETERS, adam, kernels
+from page import page
+from peers import PEERS, peer
+from resources import resources
 from steps import cases
 from timing import paired, ratio
 
 HERE = pathlib.Path(__file__).parent
+RESULTS = HERE / "results.json"
 PAGE = HERE.parent / "reference" / "performance.md"
+EAGER = ("default", "foreach", "fused")
+SLACK = 0.75  # of the recorded ratio, below which the gate closes: two runs of one program differ by a fifth
 
 
 def measure(name, contenders, rounds):
-    """One row: the median of nnlib's time, and the ratio to each rival."""
-    against = [rival for rival in contenders if rival != "nnlib"]
+    """One row: the median of nnlib's time, and the ratio of each rival's time to it."""
     seconds = paired(contenders, rounds=rounds)
     row = {"name": name, "microseconds": 1e6 * statistics.median(seconds["nnlib"]), "ratios": {}}
-    for rival in against:
-        row["ratios"][rival] = ratio(seconds, rival, "nnlib")
-    show(row)
+    for rival in contenders:
+        if rival != "nnlib":
+            row["ratios"][rival] = ratio(seconds, rival, "nnlib")
+    eager = {rival: row["ratios"][rival] for rival in EAGER if rival in row["ratios"]}
+    if eager:  # PyTorch is its fastest optimizer
+        fastest = min(eager, key=lambda rival: eager[rival][1])
+        row["fastest"] = fastest
+        row["ratios"] = {"PyTorch": eager[fastest], **{k: v for k, v in row["ratios"].items() if k not in EAGER}}
+    print(shown(row), flush=True)
     return row
 
 
-def show(row):
+def shown(row):
     ratios = "  ".join(f"{rival} {m:.2f} [{lo:.2f}, {hi:.2f}]" for rival, (lo, m, hi) in row["ratios"].items())
-    print(f"{row['name']:44}{row['microseconds']:10.0f} µs   {ratios}", flush=True)
+    return f"{row['name']:40}{row['microseconds']:9.1f} µs   {ratios}"
+
+
+# --- the tables: each yields (name of a row, a function that makes its contenders) ------------------------------------
+
+
+def training_steps(with_peers=True):
+    for case in cases():
+
+        def contenders(case=case):
+            rivals = {variant: case.torch(variant) for variant in EAGER}
+            if with_peers:
+                rivals |= {name: step for name in PEERS if (step := peer(name, case))}
+                rivals["products alone"] = products_of(case)
+            return {"nnlib": case.nnlib(), **rivals}
+
+        yield case.name, contenders
+
+
+def layers():
+    for name, nnlib, make in kernels():
+        yield name, lambda nnlib=nnlib, make=make: {"nnlib": nnlib, "PyTorch": make()}
+
+
+def optimizers():
+    def contenders():
+        nnlib, make = adam()
+        rivals = {name: make(**flags) for name, flags in (("PyTorch default", {"foreach": False}),
+                  ("PyTorch foreach", {"foreach": True}), ("PyTorch fused", {"fused": True}))}  # fmt: skip
+        return {"nnlib": nnlib, **rivals, "its memory traffic": adam_traffic(N_PARAMETERS)}
+
+    yield f"Adam, {N_PARAMETERS:,} parameters", contenders
+
+
+def ensembles():
+    def contenders():
+        return {"nnlib": stacked(), "one by one": one_by_one(), "torch.func.vmap": vmapped()}
+
+    yield f"{N_MODELS} networks 2-16-16-1, batch 32", contenders
+
+
+TABLES = {"training steps": training_steps, "layers": layers, "optimizer": optimizers, "ensemble": ensembles}
 
 
 def machine():
     """What the numbers depend on."""
-    import torch
+    from threadpoolctl import threadpool_info
 
+    cores = sorted({info.get("architecture") or "?" for info in threadpool_info() if "openblas" in info["filepath"]})
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    try:
-        from threadpoolctl import threadpool_info
-
-        cores = sorted(
-            {info.get("architecture") or "?" for info in threadpool_info() if "openblas" in info["filepath"]}
-        )
-    except ImportError:
-        cores = []
+    versions = {}
+    for name in ("torch", "jax", "scikit-learn", "autograd"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
     return {
-        "processor": platform.processor() or platform.machine(),
-        "BLAS": f"{blas['name']} {blas['version']}" + (f", kernels for {', '.join(cores)}" if cores else ""),
+        "processor": f"{_processor()}, one core used",
+        "BLAS of NumPy": f"{blas['name']} {blas['version']}, kernels for {', '.join(cores) or 'an unknown core'}",
         "Python": platform.python_version(),
         "NumPy": np.__version__,
-        "PyTorch": torch.__version__,
-        "threads": 1,
+        **versions,
+        "date": datetime.date.today().isoformat(),
     }
+
+
+def _processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    about = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
+    wide = "with AVX-512" if "avx512f" in about.get("flags", "") else "without AVX-512"
+    return f"{about.get('model name', platform.machine()).strip()} {wide}"
+
+
+# --- the gate ---------------------------------------------------------------------------------------------------------
+
+
+def gate(rounds):
+    """Compare with the recorded ratios to PyTorch; a row that falls behind gets a second try.  True: all well."""
+    recorded = {
+        row["name"]: row["ratios"] for rows in json.loads(RESULTS.read_text())["tables"].values() for row in rows
+    }
+    slow = []
+    for name, contenders in [*training_steps(with_peers=False), *layers(), *optimizers(), *ensembles()]:
+        for _ in range(2):
+            ratios = measure(name, contenders(), rounds)["ratios"]
+            behind = {
+                rival: (m, recorded[name][rival][1])
+                for rival, (_, m, _) in ratios.items()
+                if m < SLACK * recorded[name][rival][1]
+            }
+            if not behind:
+                break
+        slow += [f"{name}: {now:.2f} of {rival}'s time, recorded {then:.2f}" for rival, (now, then) in behind.items()]
+    print("\n".join(["", "slower than recorded, twice:", *slow] if slow else ["", "as fast as recorded"]))
+    return not slow
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="only rows whose name contains this")
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--gate", action="store_true")
     options = parser.parse_args()
     try:
         import torch
     except ImportError:
-        raise SystemExit("the benchmarks compare with PyTorch: pip install torch==2.13.0") from None
+        raise SystemExit("the benchmarks compare with PyTorch: pip install -r benchmarks/requirements.txt") from None
     torch.set_num_threads(1)
-
-    def wanted(name):
-        return options.only.lower() in name.lower()
-
-    rivals = ("default", "foreach", "fused")
-    tables = {"training steps": [], "kernels": [], "optimizer": []}
-    print("Training steps: forward, loss, backward, update; PyTorch eager with each of its optimizers")
-    for case in cases():
-        if wanted(case.name):
-            contenders = {"nnlib": case.nnlib(), **{variant: case.torch(variant) for variant in rivals}}
-            tables["training steps"].append(measure(case.name, contenders, options.rounds))
-    print(f"\nKernels: forward and backward on {SHAPE} float32")
-    for name, nnlib, make in kernels():
-        if wanted(name):
-            tables["kernels"].append(measure(name, {"nnlib": nnlib, "PyTorch": make()}, options.rounds))
-    nnlib, make = adam()
-    name = "Adam, a million parameters"
-    if wanted(name):
-        contenders = {"nnlib": nnlib, "default": make(foreach=False), "fused": make(fused=True)}
-        print("\nOptimizer")
-        tables["optimizer"].append(measure(name, contenders, options.rounds))
+    if options.gate:
+        raise SystemExit(0 if gate(options.rounds) else 1)
+    if options.write and options.only:
+        raise SystemExit("--write records a whole run: leave --only away")
+    tables = {}
+    for title, table in TABLES.items():
+        tables[title] = []
+        for name, contenders in table():
+            if options.only.lower() in name.lower():
+                tables[title].append(measure(name, contenders(), options.rounds))
+    found = []
+    if not options.only:
+        for name, value, unit in resources():
+            found.append({"name": name, "value": value, "unit": unit})
+            print(f"{name:76}{value:10.1f} {unit}", flush=True)
     if options.write:
-        result = {"machine": machine(), "tables": tables}
-        (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        result = {"machine": machine(), "tables": tables, "resources": found}
+        RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(page(result), encoding="utf-8")
-        print(f"\nwritten: {HERE / 'results.json'} and {PAGE}")
-
-
-def page(result):
-    """The page reference/performance, from the results."""
-    lines = [
-        "# Performance",
-        "",
-        "How fast is plain NumPy? `make bench` runs nnlib beside PyTorch: the same data and the same mathematics,",
-        "float32, one thread, alternating in one process. A number above 1 says how many times nnlib is faster; in",
-        "brackets, the quartiles over the pairs of one run. Where it is below 1, PyTorch wins.",
-        "",
-    ]
-    lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
-    for title, rows in result["tables"].items():
-        if rows:
-            rivals = list(rows[0]["ratios"])
-            lines += ["", f"## {title.capitalize()}", ""]
-            lines += ["| | µs | " + " | ".join(f"against {rival}" for rival in rivals) + " |"]
-            lines += ["|:--|--:|" + "--:|" * len(rivals)]
-            for row in rows:
-                cells = [f"{m:.2f} [{lo:.2f}, {hi:.2f}]" for lo, m, hi in row["ratios"].values()]
-                lines += [f"| {row['name']} | {row['microseconds']:.0f} | " + " | ".join(cells) + " |"]
-    return "\n".join(lines) + "\n"
+        print(f"written: {RESULTS} and {PAGE}")
 
 
 if __name__ == "__main__":

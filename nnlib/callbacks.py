@@ -7,12 +7,11 @@ import sys
 import time
 import types
 import warnings
-import zlib
 
 import numpy as np
 
 from nnlib import archive
-from nnlib.gradcheck import named_parameters
+from nnlib.parameters import named_parameters
 
 
 class Callback:
@@ -386,6 +385,8 @@ def described(thing):
     if thing is None or isinstance(thing, bool | int | float | str):
         return repr(thing)
     if isinstance(thing, np.ndarray):
+        import zlib
+
         return f"{thing.dtype} {thing.shape} with checksum {zlib.crc32(np.ascontiguousarray(thing)):08x}"
     if isinstance(thing, np.generic | np.random.Generator):
         return type(thing).__name__ + (f" {thing}" if isinstance(thing, np.generic) else "")

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnlib.gradcheck import _generators, named_parameters
+from nnlib.gradcheck import _generators
 from nnlib.layers import Activation
 from nnlib.network import Sequential
+from nnlib.parameters import named_parameters
 from nnlib.regularizers import INCOMING
 
 

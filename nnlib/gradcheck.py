@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nnlib.parameters import named_parameters
+
 LIMIT = 1e-6  # relative error below which a gradient counts as right
 
 
@@ -170,16 +172,6 @@ def directional_check(network, loss, x, target, *, rng, eps=1e-6):
     below, _ = loss(network.forward(x), target)
     network.theta[...] = theta
     return (above - below) / (2.0 * eps), analytic
-
-
-def named_parameters(network):
-    """("0 Dense.W", Parameter) and so on, in the order of ``theta``."""
-    layers = getattr(network, "children", ()) or (network,)
-    for i, layer in enumerate(layers):
-        kind = type(layer).__name__
-        own = {id(p): name for name, p in vars(layer).items()}
-        for k, p in enumerate(layer.parameters):
-            yield f"{i} {kind}.{own.get(id(p), k)}", p
 
 
 def _choose(rng, size, entries):

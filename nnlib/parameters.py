@@ -46,6 +46,16 @@ class Parameter:
         return f"Parameter{self.shape}"
 
 
+def named_parameters(network):
+    """("0 Dense.W", Parameter) and so on, in the order of ``theta``."""
+    layers = getattr(network, "children", ()) or (network,)
+    for i, layer in enumerate(layers):
+        kind = type(layer).__name__
+        own = {id(p): name for name, p in vars(layer).items()}
+        for k, p in enumerate(layer.parameters):
+            yield f"{i} {kind}.{own.get(id(p), k)}", p
+
+
 def allocate(parameters, rng, dtype):
     """Lay the parameters end to end: (theta (P,), grad (P,)), bound and initialized in order."""
     dtype = np.dtype(dtype)

@@ -1,0 +1,68 @@
+"""The page reference/performance, from the results of a run."""
+
+HEAD = """# Performance
+
+How fast is plain NumPy? Here nnlib runs beside PyTorch and others: the same data, the same mathematics, float32, one
+processor core, in turn in one process. A number above 1 says how many times nnlib is faster, below 1 how much of its
+time the other needs. In brackets stand the quartiles over the pairs of one run. `make bench` measures all of it on your
+machine and writes this page anew.
+"""
+
+TEXTS = {
+    "training steps": """A whole step: forward, loss, backward, update. PyTorch runs eagerly, with the fastest of its
+three kinds of optimizer (default, foreach, fused). With torch.compile and with JAX the loss, the gradients and the
+update are one compiled graph. *Products alone* is the time of the matrix products that no NumPy program can avoid, as a
+share of nnlib's step: 0.90 means that only a tenth of the step is anything else.""",
+    "layers": """Forward and backward of one layer on an array (512, 1024). NumPy reads and writes memory once for each
+operation, where PyTorch does several in one pass; so the layers with many short operations (softmax, LayerNorm) lose,
+and those that are one slow function (tanh) or many random numbers (dropout) win.""",
+    "optimizer": """One step on one vector. NumPy needs ten passes over the memory, the fused kernel one. *Its memory
+traffic* is the time of a plain copy of as many numbers.""",
+    "ensemble": """The same small network with 64 seeds and learning rates, on one batch. `Ensemble` stacks them, so
+that a step makes as many calls as for one network. The time is that of all 64.""",
+}
+
+REASONS = """## What limits what
+
+- **Small networks** are calls, not arithmetic: about 33 calls of NumPy at 0.4 to 1 µs each make two thirds of a step of
+  2-16-16-1, what the layers check at their doors most of the rest. PyTorch pays more for each call, and compiled graphs
+  less.
+- **Wide networks** are matrix products. NumPy's OpenBLAS and PyTorch's MKL reach the same rate on this machine, so no
+  library can be much ahead; the share in the last column says how little there is left to save.
+- **BLAS picks its kernels by the processor.** On some AMD processors with AVX-512, OpenBLAS takes those for AVX2, which
+  can halve the speed of wide networks; `OPENBLAS_CORETYPE=SkylakeX python ...` then asks for the others. Never set it
+  on a processor without AVX-512: the program would stop with an illegal instruction. What is in use stands in the list
+  above.
+- **Convolutions** are fast because of the order of their memory: rows of the image first, the batch last. Then the
+  kernel's height costs no copy, and each row of the output is one product that fits into the cache.
+- **Memory.** Layers keep their arrays from step to step, so a step allocates next to nothing.
+"""
+
+
+def page(result):
+    """The text of the page."""
+    lines = [HEAD]
+    lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
+    for title, rows in result["tables"].items():
+        lines += ["", f"## {title.capitalize()}", "", TEXTS[title], "", *table(rows)]
+    lines += ["", "## Memory and import", "", "| | |", "|:--|--:|"]
+    lines += [f"| {row['name']} | {row['value']:.1f} {row['unit']} |" for row in result["resources"]]
+    return "\n".join([*lines, "", REASONS])
+
+
+def table(rows):
+    rivals = list(dict.fromkeys(rival for row in rows for rival in row["ratios"]))
+    yield "| | nnlib, µs | " + " | ".join(rivals) + " |"
+    yield "|:--|--:|" + "--:|" * len(rivals)
+    for row in rows:
+        cells = [cell(row["ratios"].get(rival), rival) for rival in rivals]
+        yield f"| {row['name']} | {row['microseconds']:,.0f} | " + " | ".join(cells) + " |"
+
+
+def cell(quartiles, rival):
+    if quartiles is None:
+        return "–"
+    low, middle, high = quartiles
+    digits = 1 if middle >= 10 else 2
+    text = f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"**{text}**" if middle >= 1 and rival != "products alone" else text
