@@ -23,14 +23,15 @@ print(time.perf_counter() - began)
 """
 
 PEAK = """
-import resource, sys
+import sys
 sys.path.insert(0, {here!r})
 from steps import cases
 case = next(case for case in cases() if case.name == {name!r})
 step = case.{maker}
 for _ in range({n_steps}):
     step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+with open("/proc/self/status") as file:
+    print(next(line for line in file if line.startswith("VmHWM")).split()[1])
 """
 
 

@@ -179,6 +179,11 @@ softsign = Elementwise("softsign", _softsign, _softsign_slope)
 hard_sigmoid = Elementwise("hard_sigmoid", _hard_sigmoid, _hard_sigmoid_slope)
 
 
+def _finite(name, setting):
+    if not math.isfinite(setting):
+        raise ValueError(f"{name} takes a finite number, got {setting!r}")
+
+
 # --- the rectifiers ---------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +206,8 @@ def leaky_relu(slope=0.01):
     The shorter max(slope z, z) is the same only for slope <= 1.
     """
 
+    _finite("leaky_relu", slope)
+
     def kernel(z, out):
         np.minimum(z, 0.0, out=out)
         out *= slope
@@ -216,6 +223,8 @@ def leaky_relu(slope=0.01):
 
 def elu(alpha=1.0):
     """a = z for z > 0, else alpha (exp(z) - 1).  ``alpha`` 1 as in Clevert et al. 2016, the only smooth choice."""
+
+    _finite("elu", alpha)
 
     def kernel(z, out):
         np.minimum(z, 0.0, out=out)
@@ -256,6 +265,9 @@ selu = Elementwise("selu", _selu, _selu_slope)
 
 def celu(alpha=1.0):
     """a = max(0, z) + min(0, alpha (exp(z / alpha) - 1)): an ELU that is smooth for every alpha (Barron 2017)."""
+
+    if not (alpha > 0.0 and math.isfinite(alpha)):
+        raise ValueError(f"celu takes a positive alpha, got {alpha!r}")
 
     def kernel(z, out):
         np.minimum(z, 0.0, out=out)
@@ -299,6 +311,8 @@ softplus = Elementwise("softplus", _softplus, _softplus_slope)
 
 def swish(beta=1.0):
     """a = z sigmoid(beta z).  ``beta`` 1 is also called SiLU (Elfwing et al. 2018; Ramachandran et al. 2017)."""
+
+    _finite("swish", beta)
 
     def gate(z, out):  # sigmoid(beta z)
         _sigmoid(z if beta == 1.0 else beta * z, out)

@@ -131,6 +131,8 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
     """
     if output is None:
         return functools.partial(softmax_cross_entropy, weights=weights, label_smoothing=label_smoothing)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing!r}")
     z = _logits("softmax_cross_entropy", output)
     n, k = z.shape
     y = one_hot(target, k, z.dtype) if np.ndim(target) == 1 else np.asarray(target, z.dtype)
@@ -145,7 +147,11 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
         weights = np.asarray(weights, z.dtype)
         if weights.shape != (k,):
             raise ValueError(f"{k} classes need {k} weights, got shape {weights.shape}")
+        if not (weights.min() >= 0.0 and math.isfinite(weights.sum())):
+            raise ValueError(f"class weights are finite and not negative, got {weights}")
         total = float(weights[target].sum())
+        if total == 0.0:
+            raise ValueError("all classes of this batch have weight 0: there is no mean over nothing")
         y = y * weights
     log_p = log_softmax(z)
     loss = -float(np.vdot(y, log_p)) / total

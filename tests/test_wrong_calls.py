@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import swept
 
-from nnlib import augmentation, initializers, losses, preprocessing, regularizers, schedules
+from nnlib import activations, augmentation, initializers, layers, losses, preprocessing, regularizers, schedules
 from nnlib.activations import relu, softmax, tanh
 from nnlib.autodiff import Value
 from nnlib.callbacks import Checkpoint, EarlyStopping, GradientMonitor
@@ -194,6 +194,23 @@ NOT_FINITE = [
 ]
 
 SETTINGS = [
+    (lambda: Dense(2.5, 3), TypeError, r"whole numbers, got 2\.5"),
+    (lambda: Conv2D(1, 1, 2.5), TypeError, r"whole numbers, got 2\.5"),
+    (lambda: Conv2D(1, 1, 3, stride=1.5), TypeError, r"whole numbers, got 1\.5"),
+    (lambda: layers.MaxPool2D(2.5), TypeError, r"whole numbers, got 2\.5"),
+    (lambda: layers.Maxout(2, 3, 1.5), TypeError, r"whole numbers, got 1\.5"),
+    (lambda: LSTM(3, 4, truncate=2.5), TypeError, r"whole numbers, got 2\.5"),
+    (lambda: layers.GroupNorm(1.5, 3), TypeError, r"whole numbers, got 1\.5"),
+    (lambda: BatchNorm(3, eps=-1.0), ValueError, "eps is a small positive number"),
+    (lambda: layers.RMSNorm(3, eps=NAN), ValueError, "eps is a small positive number"),
+    (lambda: activations.leaky_relu(NAN), ValueError, "leaky_relu takes a finite number"),
+    (lambda: activations.elu(NAN), ValueError, "elu takes a finite number"),
+    (lambda: activations.swish(np.inf), ValueError, "swish takes a finite number"),
+    (lambda: activations.celu(0.0), ValueError, "celu takes a positive alpha"),
+    (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], label_smoothing=1.5), ValueError, r"\[0, 1\], got 1\.5"),
+    (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[-1, 2]), ValueError, "finite and not negative"),
+    (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[1, NAN]), ValueError, "finite and not negative"),
+    (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[0, 1]), ValueError, "no mean over nothing"),
     (lambda: Sequential(relu), TypeError, r"wrap it, Activation\(relu\)"),
     (lambda: Sequential(CReLU), TypeError, r"call it, CReLU\(\.\.\.\)"),
     (lambda: Sequential("Dense"), TypeError, "takes layers, got 'Dense'"),

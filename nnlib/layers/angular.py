@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib.initializers import xavier_normal
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, whole
 from nnlib.parameters import Parameter
 
 
@@ -48,7 +48,7 @@ class AngularDense(Layer):
     def __init__(self, n_in, n_classes, init=xavier_normal):
         if not (n_in >= 1 and n_classes >= 1):
             raise ValueError(f"AngularDense takes at least one input and one class, got ({n_in}, {n_classes})")
-        self.n_in, self.n_classes, self.n_out = int(n_in), int(n_classes), 2 * int(n_classes)
+        self.n_in, self.n_classes, self.n_out = whole(n_in), whole(n_classes), 2 * whole(n_classes)
         self.W = Parameter((n_in, n_classes), init)
         self.x = None
 

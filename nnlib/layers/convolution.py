@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nnlib.initializers import he_normal, zeros
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, whole
 from nnlib.parameters import Parameter
 
 
@@ -95,9 +95,9 @@ class Conv2D(ImageLayer):
     """
 
     def __init__(self, c_in, c_out, size, stride=1, padding=0, init=he_normal):
-        self.c_in, self.c_out = int(c_in), int(c_out)
-        self.size = (int(size), int(size)) if np.ndim(size) == 0 else (int(size[0]), int(size[1]))
-        self.stride, self.padding = int(stride), int(padding)
+        self.c_in, self.c_out = whole(c_in), whole(c_out)
+        self.size = (whole(size), whole(size)) if np.ndim(size) == 0 else (whole(size[0]), whole(size[1]))
+        self.stride, self.padding = whole(stride), whole(padding)
         if min(self.c_in, self.c_out, *self.size, self.stride) < 1 or self.padding < 0:
             raise ValueError(f"Conv2D takes positive sizes and padding >= 0, got {self!r}")
         self.W = Parameter((self.c_out, self.c_in, *self.size), init)
@@ -143,16 +143,22 @@ class Conv2D(ImageLayer):
         dout.sum(axis=2).sum(axis=0, out=self.b.grad)
         if not input_gradient:
             return None
+        W = self.array("W turned", (c, kw, kh, self.c_out))
+        np.copyto(W, self.W.value[:, :, ::-1].transpose(1, 3, 2, 0))  # the last row of the kernel first
+        W = W.reshape(c * kw, kh, self.c_out)
         dcolumns = self.array("dcolumns", (h + 2 * p, c * kw, ow * n))
-        dcolumns.fill(0.0)
+        for i, dcolumn in enumerate(dcolumns):  # row i of x was read for the rows first .. last - 1 of the output
+            first, last = max(0, -((kh - 1 - i) // s)), min(oh, i // s + 1)
+            if first >= last:
+                dcolumn.fill(0.0)
+                continue
+            u = kh - 1 - i + s * first  # the row of W that met it first
+            W_rows = W[:, u : u + s * (last - first) : s].reshape(c * kw, -1)
+            np.dot(W_rows, dout[first:last].reshape(-1, ow * n), out=dcolumn)
         dx = self.array("dx", (h + 2 * p, c, w + 2 * p, n))
         dx.fill(0.0)
-        share, W_row = self.array("share", (oh, c * kw, ow * n)), self.array("W_row", (c, kw, self.c_out))
-        for u in range(kh):  # each row of the kernel read rows of x once: their gradients go back there
-            np.copyto(W_row, self.W.value[:, :, u].transpose(1, 2, 0))
-            dcolumns[u : u + s * oh : s] += np.matmul(W_row.reshape(c * kw, -1), dout, out=share)
         dcolumns = dcolumns.reshape(len(dx), c, kw, ow, n)
-        for v in range(kw):  # and each column of the kernel columns of x
+        for v in range(kw):  # each column of the kernel read columns of x once: their gradients go back there
             dx[:, :, v : v + s * ow : s] += dcolumns[:, :, v]
         return batch_first(dx[p : p + h, :, p : p + w])
 
@@ -175,7 +181,7 @@ class Pool(ImageLayer):
     def __init__(self, size=2):
         if size < 1:
             raise ValueError(f"{type(self).__name__} takes a positive size, got {size}")
-        self.size = int(size)
+        self.size = whole(size)
         self.x = None
 
     def at_this_door(self, x):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from nnlib.initializers import he_normal, normal, zeros
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, whole
 from nnlib.parameters import Parameter
 
 
@@ -58,7 +58,7 @@ class Dense(Layer):
     def __init__(self, n_in, n_out, init=he_normal):
         if not (n_in >= 1 and n_out >= 1):
             raise ValueError(f"Dense takes at least one input and one output, got Dense({n_in}, {n_out})")
-        self.n_in, self.n_out = int(n_in), int(n_out)
+        self.n_in, self.n_out = whole(n_in), whole(n_out)
         self.W = Parameter((n_in, n_out), init)
         self.b = Parameter((n_out,), zeros, decay=False)
         self.x = None

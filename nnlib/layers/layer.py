@@ -1,8 +1,26 @@
 """Layer: what every layer has in common; parameters, memory, and the two directions."""
 
+import math
+import operator
+
 import numpy as np
 
 from nnlib.parameters import Parameter, allocate
+
+
+def whole(n):
+    """n as an int; half a unit is an error, not a rounding."""
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise TypeError(f"sizes are whole numbers, got {n!r}") from None
+
+
+def positive_eps(eps):
+    """eps as a float that keeps a division by a variance possible."""
+    if not (eps > 0.0 and math.isfinite(eps)):
+        raise ValueError(f"eps is a small positive number, got {eps!r}")
+    return float(eps)
 
 
 class Layer:

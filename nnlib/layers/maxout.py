@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib.initializers import he_normal, zeros
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, whole
 from nnlib.parameters import Parameter
 
 
@@ -70,7 +70,7 @@ class Maxout(Layer):
     def __init__(self, n_in, n_out, pieces, init=he_normal):
         if not (n_in >= 1 and n_out >= 1 and pieces >= 1):
             raise ValueError(f"Maxout takes positive sizes, got Maxout({n_in}, {n_out}, {pieces})")
-        self.n_in, self.n_out, self.pieces = int(n_in), int(n_out), int(pieces)
+        self.n_in, self.n_out, self.pieces = whole(n_in), whole(n_out), whole(pieces)
         self.W = Parameter((pieces, n_in, n_out), init)
         self.b = Parameter((pieces, n_out), zeros, decay=False)
         self.x = None

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnlib.initializers import constant, zeros
 from nnlib.layers.dense import ones
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, positive_eps, whole
 from nnlib.parameters import Parameter
 
 EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
@@ -71,7 +71,7 @@ class Normalization(Layer):
     def __init__(self, n, eps=EPS):
         if n < 1:
             raise ValueError(f"{type(self).__name__} takes at least one feature, got {n}")
-        self.n, self.eps = int(n), float(eps)
+        self.n, self.eps = whole(n), positive_eps(eps)
         self.gamma = Parameter((n,), constant(1.0), decay=False)
         self.beta = Parameter((n,), zeros, decay=False)
         self.shape = None
@@ -211,7 +211,7 @@ class RMSNorm(Layer):
     def __init__(self, n, eps=EPS):
         if n < 1:
             raise ValueError(f"RMSNorm takes at least one feature, got {n}")
-        self.n, self.eps = int(n), float(eps)
+        self.n, self.eps = whole(n), positive_eps(eps)
         self.gamma = Parameter((n,), constant(1.0), decay=False)
         self.x_hat = None
 
@@ -246,7 +246,7 @@ class GroupNorm(Normalization):
         super().__init__(n, eps)
         if groups < 1 or n % groups:
             raise ValueError(f"GroupNorm divides its channels evenly, got {n} channels and {groups} groups")
-        self.groups = int(groups)
+        self.groups = whole(groups)
 
     def in_groups(self, x):
         return x.reshape(len(x), self.groups, -1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib.initializers import constant
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, whole
 from nnlib.parameters import Parameter
 
 
@@ -39,7 +39,7 @@ class PReLU(Layer):
     """
 
     def __init__(self, n=1, slope=0.25):
-        self.n, self.first_slope = int(n), float(slope)
+        self.n, self.first_slope = whole(n), float(slope)
         self.slope = Parameter((n,), constant(slope), decay=False)
         self.z = None
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnlib.activations import sigmoid
 from nnlib.initializers import normal, orthogonal, xavier_uniform, zeros
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, whole
 from nnlib.layers.lstm_sequence import lstm_backward, lstm_forward, lstm_gradients
 from nnlib.parameters import Parameter
 
@@ -121,8 +121,8 @@ class Recurrent(Layer):
     def __init__(self, n_in, n_hidden, sequences=True, truncate=None, init=xavier_uniform, init_h=orthogonal):
         if n_in < 1 or n_hidden < 1 or (truncate is not None and truncate < 1):
             raise ValueError(f"{type(self).__name__} takes positive sizes, got {n_in=}, {n_hidden=}, {truncate=}")
-        self.n_in, self.n_hidden = int(n_in), int(n_hidden)
-        self.sequences, self.truncate = bool(sequences), None if truncate is None else int(truncate)
+        self.n_in, self.n_hidden = whole(n_in), whole(n_hidden)
+        self.sequences, self.truncate = bool(sequences), None if truncate is None else whole(truncate)
         self.x = None
         width = self.gates * self.n_hidden
         self.W_x = Parameter((n_in, width), init)
@@ -355,7 +355,7 @@ class Embedding(Layer):
     def __init__(self, n, n_out, init=None):
         if n < 1 or n_out < 1:
             raise ValueError(f"Embedding takes positive sizes, got {n} and {n_out}")
-        self.n, self.n_out = int(n), int(n_out)
+        self.n, self.n_out = whole(n), whole(n_out)
         self.W = Parameter((n, n_out), init or normal(1.0))
         self.x = None
 
