@@ -9,7 +9,7 @@ PARALLEL ?= 2
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book notebooks test site-test check lint serve lab mutants weight clean distclean
+.PHONY: help environment book notebooks test site-test check lint serve lab mutants bench gate weight clean distclean
 
 help:  ## list the commands
 	@echo "make <command>, with Python 3.11 to 3.13 (PYTHON=python3.12 chooses one):"
@@ -43,6 +43,17 @@ check: lint test site-test  ## everything that the continuous integration runs
 mutants: environment  ## change nnlib in thousands of small ways: does a test notice each? (an hour; a second run goes on)
 	@$(RUN) tools/mutants.py --jobs $(PARALLEL)
 
+.venv-bench/ready.txt: benchmarks/requirements.txt requirements.txt
+	@"$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: .venv-bench/ready.txt  ## nnlib beside PyTorch, JAX and others: the table, its JSON and the page (ten minutes, a quiet machine)
+	@PYTHONPATH=. .venv-bench/bin/python benchmarks/run.py --write
+
+gate: .venv-bench/ready.txt  ## is nnlib still as fast beside PyTorch as benchmarks/results.json says?
+	@PYTHONPATH=. .venv-bench/bin/python benchmarks/run.py --gate
+
 weight: book  ## how heavy each page is
 	@$(RUN) tools/page_weight.py
 
@@ -57,4 +68,4 @@ clean:  ## remove what was built
 	@rm -rf _build jupyter_execute .pytest_cache .ruff_cache .hypothesis build nnlib.egg-info
 
 distclean: clean  ## remove the environment, too
-	@rm -rf .venv
+	@rm -rf .venv .venv-bench
