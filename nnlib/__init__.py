@@ -6,7 +6,7 @@ The modules stand on floors and import only downward::
     4  plotting  training  ensemble
     3  network  diagnostics
     2  layers  optimizers  regularizers
-    1  activations  initializers  parameters  losses  schedules  metrics
+    1  activations  reductions  initializers  parameters  losses  schedules  metrics
        data  preprocessing  augmentation  gradcheck  callbacks  archive  perceptron  autodiff
     0  numpy
 
@@ -18,9 +18,9 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck", "callbacks",
-    "archive", "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training", "widgets", "course",
-    "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation", "experiments",
+    "activations", "reductions", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck",
+    "callbacks", "archive", "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training",
+    "widgets", "course", "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation", "experiments",
 )  # fmt: skip
 
 __all__ = ["__version__", *_MODULES]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnlib.reductions import sum_along
+
 
 @dataclass(frozen=True, repr=False)
 class Elementwise:
@@ -73,8 +75,9 @@ def as_float(z):
     return z.astype(np.float32 if z.dtype == np.float16 else np.float64)
 
 
-ONE = np.array(1.0, np.float32)  # exact in float64, too; on small arrays NumPy is slower with the Python number
-ONE.flags.writeable = False
+# Exact in float64, too; on small arrays NumPy is slower with the Python numbers.
+ZERO, ONE = np.array(0.0, np.float32), np.array(1.0, np.float32)
+ZERO.flags.writeable = ONE.flags.writeable = False
 
 
 # --- no activation at all, and the oldest one ------------------------------------------------------------------------
@@ -92,7 +95,7 @@ def _identity_slope(z, a, out):
 
 def _step(z, out):
     """a = 1 where z >= 0, else 0   (Rosenblatt 1958)"""
-    np.greater_equal(z, 0.0, out=out, casting="unsafe")
+    np.greater_equal(z, ZERO, out=out, casting="unsafe")
 
 
 def _step_slope(z, a, out):
@@ -195,7 +198,7 @@ def _relu(z, out):
 
 def _relu_slope(z, a, out):
     """da/dz = 1 where z > 0, else 0; at the kink 0, as everybody chooses"""
-    np.greater(z, 0.0, out=out, casting="unsafe")
+    np.greater(z, ZERO, out=out, casting="unsafe")
 
 
 relu = Elementwise("relu", _relu, _relu_slope)
@@ -215,7 +218,7 @@ def leaky_relu(slope=0.01):
         out += np.maximum(z, 0.0)
 
     def derivative(z, a, out):
-        np.greater(z, 0.0, out=out, casting="unsafe")
+        np.greater(z, ZERO, out=out, casting="unsafe")
         out *= 1.0 - slope
         out += slope
 
@@ -299,7 +302,7 @@ def _softplus(z, out):
         np.log(out, out=out)
     else:
         np.log1p(out, out=out)
-    out += np.maximum(z, 0.0)
+    out += np.maximum(z, ZERO)
 
 
 def _softplus_slope(z, a, out):
@@ -529,7 +532,7 @@ def softmax(z, axis=-1, out=None):
     z = as_float(z)
     out = np.subtract(z, z.max(axis=axis, keepdims=True), out=out)  # a common shift cancels; so exp cannot overflow
     np.exp(out, out=out)
-    out *= 1.0 / out.sum(axis=axis, keepdims=True)
+    out *= 1.0 / sum_along(axis, out)
     return out
 
 
@@ -545,14 +548,14 @@ def log_softmax(z, axis=-1, out=None):
     """log p_i = z_i - log sum_j exp(z_j), finite where log(softmax(z)) would be log 0."""
     z = as_float(z)
     out = np.subtract(z, z.max(axis=axis, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=axis, keepdims=True))
+    out -= np.log(sum_along(axis, np.exp(out)))
     return out
 
 
 def log_softmax_backward(dlog_p, log_p, axis=-1, out=None):
     """dz = dlog_p - p sum_j dlog_p_j."""
     out = np.exp(log_p, out=out)
-    out *= dlog_p.sum(axis=axis, keepdims=True)
+    out *= sum_along(axis, dlog_p)
     return np.subtract(dlog_p, out, out=out)
 
 

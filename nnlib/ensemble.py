@@ -13,12 +13,12 @@ import numpy as np
 from nnlib import losses
 from nnlib.activations import as_float, log_softmax, softplus
 from nnlib.layers import Activation, Dense, Dropout
-from nnlib.layers.dense import ones
 from nnlib.layers.dropout import keep_mask
 from nnlib.layers.layer import Layer
 from nnlib.metrics import predicted_classes
 from nnlib.network import Sequential
 from nnlib.parameters import Parameter
+from nnlib.reductions import ones
 from nnlib.regularizers import L1, L2, ElasticNet
 from nnlib.schedules import as_schedule
 from nnlib.training import History, Run, at_the_door

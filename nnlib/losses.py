@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from nnlib.activations import as_float, log_softmax, softplus
+from nnlib.reductions import extremes, total
 
 
 def mean_squared_error(output, target):
@@ -100,11 +101,12 @@ def binary_cross_entropy(output, target):
         Probabilities from 0 to 1, usually 0 or 1.
     """
     z, y = _pair("binary_cross_entropy", output, target)
-    if not (y.min() >= 0.0 and y.max() <= 1.0):
-        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
+    least, largest = extremes(y)
+    if not (least >= 0.0 and largest <= 1.0):
+        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
     log_sum = np.empty_like(z)
     softplus.kernel(z, log_sum)
-    loss = (float(log_sum.sum()) - float(np.vdot(z, y))) / z.size
+    loss = (total(log_sum) - float(np.vdot(z, y))) / z.size
     gradient = np.subtract(z, log_sum, out=log_sum)
     np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))
     gradient -= y
@@ -133,34 +135,36 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
         return functools.partial(softmax_cross_entropy, weights=weights, label_smoothing=label_smoothing)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing!r}")
-    z = _logits("softmax_cross_entropy", output)
-    n, k = z.shape
-    y = one_hot(target, k, z.dtype) if np.ndim(target) == 1 else np.asarray(target, z.dtype)
-    if y.shape != z.shape:
-        raise ValueError(f"logits of shape {z.shape} take {n} class numbers or targets of their shape, got {y.shape}")
+    logits, target = _logits("softmax_cross_entropy", output), np.asarray(target)
+    n, k = logits.shape
+    of_numbers = target.ndim == 1
+    y = one_hot(target, k, logits.dtype) if of_numbers else target.astype(logits.dtype, copy=False)
+    if y.shape != logits.shape:
+        raise ValueError(f"logits of shape {(n, k)} take {n} class numbers or targets of their shape, got {y.shape}")
+    z, y = logits.T.copy(), y.T  # (K, N): NumPy is faster along few long rows than along many short ones
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + label_smoothing / k
-    total = n
+    n_total = n
     if weights is not None:
-        if np.ndim(target) != 1:
+        if not of_numbers:
             raise ValueError("class weights go with class numbers, got target distributions")
         weights = np.asarray(weights, z.dtype)
         if weights.shape != (k,):
             raise ValueError(f"{k} classes need {k} weights, got shape {weights.shape}")
         if not (weights.min() >= 0.0 and math.isfinite(weights.sum())):
             raise ValueError(f"class weights are finite and not negative, got {weights}")
-        total = float(weights[target].sum())
-        if total == 0.0:
+        n_total = float(weights[target].sum())
+        if n_total == 0.0:
             raise ValueError("all classes of this batch have weight 0: there is no mean over nothing")
-        y = y * weights
-    log_p = log_softmax(z)
-    loss = -float(np.vdot(y, log_p)) / total
+        y = y * weights[:, np.newaxis]
+    log_p = log_softmax(z, axis=0, out=z)
+    loss = -float(np.vdot(y, log_p)) / n_total
     gradient = np.exp(log_p, out=log_p)
-    if weights is not None or np.ndim(target) != 1:
-        gradient *= y.sum(axis=1, keepdims=True)  # 1 where y is a distribution
+    if weights is not None or not of_numbers:
+        gradient *= y.sum(axis=0)  # 1 where y is a distribution
     gradient -= y
-    gradient *= 1.0 / total
-    return loss, gradient
+    gradient *= 1.0 / n_total
+    return loss, gradient.T
 
 
 def focal(output=None, target=None, *, gamma=2.0):
@@ -356,15 +360,19 @@ def _logits(name, output):
 
 
 def one_hot(labels, n_classes, dtype=np.float64):
-    """y (N, K) with a single 1 a row.  labels (N,) of class numbers 0 .. K-1; anything else is an error."""
+    """y (N, K) with a single 1 a row, column by column in memory.
+
+    labels (N,) of class numbers 0 .. K-1; anything else is an error.
+    """
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise TypeError(f"class numbers are integers of shape (N,), got {labels.dtype} of shape {labels.shape}")
-    if labels.size and not 0 <= labels.min() <= labels.max() < n_classes:
-        raise ValueError(f"class numbers go from 0 to {n_classes - 1}, got {labels.min()} to {labels.max()}")
-    y = np.zeros((len(labels), n_classes), dtype)
-    y[np.arange(len(labels)), labels] = 1.0
-    return y
+    least, largest = extremes(labels) if labels.size else (0, 0)
+    if not 0 <= least <= largest < n_classes:
+        raise ValueError(f"class numbers go from 0 to {n_classes - 1}, got {least} to {largest}")
+    y = np.zeros((n_classes, len(labels)), dtype)
+    y[labels, np.arange(len(labels))] = 1.0
+    return y.T
 
 
 def _pair(name, output, target):

@@ -21,7 +21,7 @@ class Optimizer:
     def __init__(self, learning_rate):
         self.schedule = as_schedule(learning_rate)
         self.n_steps = 0
-        self.scratch = None
+        self.scratch = self.theta = self.grad = None
 
     @property
     def learning_rate(self):
@@ -30,6 +30,14 @@ class Optimizer:
 
     def step(self, theta, grad):
         """Move ``theta`` in place, against ``grad``; both (P,) of one dtype.  The first step allocates the state."""
+        if theta is not self.theta or grad is not self.grad:
+            self.admit(theta, grad)
+        learning_rate = self.learning_rate
+        self.n_steps += 1
+        self.update(theta, grad, learning_rate)
+
+    def admit(self, theta, grad):
+        """Check two vectors that were not here at the last step, and allocate what goes with them."""
         if theta.shape != grad.shape or theta.dtype != grad.dtype:
             raise ValueError(
                 "step takes two vectors of one shape and dtype, "
@@ -45,9 +53,7 @@ class Optimizer:
                 f"this {type(self).__name__} has memory for {self.scratch.dtype} {self.scratch.shape}, "
                 f"got {theta.dtype} {theta.shape}: make a new optimizer for another network"
             )
-        learning_rate = self.learning_rate
-        self.n_steps += 1
-        self.update(theta, grad, learning_rate)
+        self.theta, self.grad = theta, grad
 
     def update(self, theta, grad, learning_rate):
         raise NotImplementedError
@@ -67,6 +73,7 @@ class Optimizer:
     def restore(self, snapshot):
         """Go back to a snapshot, or on from that of another optimizer of this kind."""
         self.n_steps, state = snapshot
+        self.theta = self.grad = None  # the next vectors are checked anew
         for name, vector in state.items():
             setattr(self, name, vector.copy())
 

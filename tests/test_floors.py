@@ -12,8 +12,8 @@ PACKAGE = ROOT / "nnlib"
 
 # Which floor a module stands on. Within a floor modules may import each other, a module of a higher one never.
 FLOORS = {
-    1: "activations initializers parameters losses schedules metrics data preprocessing augmentation gradcheck "
-    "callbacks archive perceptron autodiff",
+    1: "activations reductions initializers parameters losses schedules metrics data preprocessing augmentation "
+    "gradcheck callbacks archive perceptron autodiff",
     2: "layers optimizers regularizers",
     3: "network diagnostics",
     4: "plotting training ensemble",

@@ -31,6 +31,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KERNELS = [
     "activations",
+    "reductions",
     "losses",
     "optimizers",
     "gradcheck",

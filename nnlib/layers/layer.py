@@ -23,6 +23,9 @@ def positive_eps(eps):
     return float(eps)
 
 
+NOTHING = object()  # not None, which a caller may pass
+
+
 class Layer:
     """One step of a network: ``forward`` computes the output, ``backward`` hands the gradient of the loss on.
 
@@ -32,6 +35,7 @@ class Layer:
     """
 
     dtype = None  # until initialize
+    _admitted = NOTHING  # the array that came through the door last
 
     @property
     def children(self):
@@ -62,7 +66,7 @@ class Layer:
     def prepare(self, rng, dtype):
         """Take over the dtype, and whatever else the layer needs once."""
         self.dtype = np.dtype(dtype)
-        self._arrays = {}
+        self._arrays, self._views, self._likes, self._admitted = {}, {}, {}, NOTHING
         for child in self.children:
             child.prepare(rng, dtype)
 
@@ -74,27 +78,31 @@ class Layer:
 
     def array(self, name, shape, dtype=None):
         """The layer's own array of that name, made anew only when a larger batch comes; its content is left over."""
+        last = self._views.get(name)
+        if last is not None and last.shape == shape:
+            return last
         kept = self._arrays.get(name)
-        if kept is not None and kept.shape == shape:
-            return kept
         if kept is None or kept.shape[1:] != shape[1:] or len(kept) < shape[0]:
             kept = self._arrays[name] = np.empty(shape, dtype or self.dtype)
-        return kept[: shape[0]]
+        self._views[name] = kept[: shape[0]]
+        return self._views[name]
 
     def array_like(self, name, x):
         """The layer's own array of x's shape and order in memory: images that lie batch-last stay so."""
-        kept = self._arrays.get(name)
-        if kept is not None and kept.shape == x.shape and kept.strides == x.strides:
-            return kept
+        model, last = self._likes.get(name, (None, None))
+        if model is x:
+            return last
         if x.flags.c_contiguous:
-            return self.array(name, x.shape)
-        kept = self._arrays[name] = np.empty_like(x)
-        return kept
+            last = self.array(name, x.shape)
+        elif last is None or last.shape != x.shape or last.strides != x.strides:
+            last = np.empty_like(x)
+        self._likes[name] = x, last
+        return last
 
     def at_the_door(self, x, n_in=None):
         """x as an array of the layer's dtype, of shape (N, n_in) where the layer asks for it."""
-        if type(x) is np.ndarray and x.dtype is self.dtype and x.size and (n_in is None or x.shape[1:] == (n_in,)):
-            return x  # nothing to mend
+        if x is self._admitted:
+            return x  # it came in before: inside a network the arrays of a layer are the same at every step
         if self.dtype is None:
             raise RuntimeError(
                 f"{self!r} has no memory yet: put it into Sequential(..., rng=rng) or call initialize(rng)"
@@ -110,6 +118,7 @@ class Layer:
             raise ValueError(f"{self!r} takes x of shape (N, {n_in}), got {x.shape}{mend}")
         if not x.size:
             raise ValueError(f"{self!r} takes at least one example, got x of shape {x.shape}")
+        self._admitted = x
         return x
 
     def gradient_at_the_door(self, dout, shape):

@@ -8,7 +8,7 @@ here: the three sigmoids are one slice, and the three that feed the cell are one
 
 import numpy as np
 
-from nnlib.layers.dense import ones
+from nnlib.reductions import ones
 
 TO_INSIDE = (3, 0, 1, 2)  # i f g o at the door -> o i f g
 TO_DOOR = (1, 2, 3, 0)

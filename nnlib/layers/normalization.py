@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from nnlib.initializers import constant, zeros
-from nnlib.layers.dense import ones
 from nnlib.layers.layer import Layer, positive_eps, whole
 from nnlib.parameters import Parameter
+from nnlib.reductions import ones
 
 EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
 
