@@ -18,7 +18,7 @@ from nnlib.layers.layer import Layer
 from nnlib.metrics import predicted_classes
 from nnlib.network import Sequential
 from nnlib.parameters import Parameter
-from nnlib.reductions import ones
+from nnlib.reductions import extremes, ones
 from nnlib.regularizers import L1, L2, ElasticNet
 from nnlib.schedules import as_schedule
 from nnlib.training import History, Run, at_the_door
@@ -130,8 +130,9 @@ def binary_cross_entropies(output, target):
     output (E, N, K), target (N, K) -> values (E,), gradient (E, N, K), as :func:`nnlib.losses.binary_cross_entropy`
     """
     z, y = _pair("binary_cross_entropy", output, target)
-    if not (y.min() >= 0.0 and y.max() <= 1.0):
-        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {y.min():g} to {y.max():g}")
+    least, largest = extremes(y)
+    if not (least >= 0.0 and largest <= 1.0):
+        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
     log_sum = softplus(z)
     flat = z.reshape(len(z), -1)
     values = (log_sum.reshape(flat.shape).sum(axis=1) - flat @ y.reshape(-1)) / y.size

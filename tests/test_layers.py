@@ -210,6 +210,36 @@ def test_a_layer_makes_its_arrays_once_and_anew_only_for_more():
         kept = other
 
 
+def test_the_same_shape_again_gets_the_same_array():
+    layer = alone(Dense(2, 2))
+    fewer = [layer.array("a", (n, 3)) for n in (5, 2)][1]
+    assert layer.array("a", (2, 3)) is fewer  # the layer behind it knows it
+    assert layer.array("a", (3, 3)) is not fewer
+
+
+def test_what_came_through_the_door_before_comes_through_again_as_long_as_the_dtype_stays():
+    layer, x = alone(Dense(2, 3)), np.ones((4, 2))
+    assert layer.at_the_door(x, 2) is x
+    assert layer.at_the_door(x, 2) is x
+    with pytest.raises(ValueError, match=r"\(N, 2\), got \(4, 1\)"):
+        layer.at_the_door(x[:, :1], 2)
+    layer.initialize(np.random.default_rng(0), np.float32)
+    assert layer.at_the_door(x, 2).dtype == np.float32
+    assert layer.forward(x).dtype == np.float32
+    empty = np.empty((0, 2), np.float32)
+    for _ in range(2):  # what was refused is refused again
+        with pytest.raises(ValueError, match="at least one example"):
+            layer.at_the_door(empty, 2)
+
+
+def test_activations_of_batches_of_changing_size_and_order_are_right():
+    layer, rng = alone(Activation(relu)), np.random.default_rng(4)
+    wide, turned = rng.normal(size=(6, 3)), rng.normal(size=(3, 6)).T
+    for x in (wide, wide[:2], wide[:2], wide, turned, wide, turned[:, :2], turned, turned):
+        np.testing.assert_array_equal(layer.forward(x), np.maximum(x, 0.0))
+        np.testing.assert_array_equal(layer.backward(x), np.maximum(x, 0.0))
+
+
 def test_an_array_like_another_lies_like_it_in_memory():
     layer, x = alone(Dense(2, 2)), np.ones((5, 4, 3))
     kept = layer.array_like("a", x)

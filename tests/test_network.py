@@ -19,6 +19,7 @@ from nnlib.metrics import accuracy, predicted_classes
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, Momentum, Optimizer, ParameterAverage, clip_by_norm, clip_by_value
 from nnlib.parameters import Parameter
+from nnlib.reductions import extremes, ones, sum_along, total
 from nnlib.training import Diverged, History, fit
 
 
@@ -297,6 +298,32 @@ def test_an_optimizer_serves_one_network():
         optimizer.step(np.ones(4), np.ones(4))
     with pytest.raises(ValueError, match="new optimizer"):
         optimizer.step(np.ones(3, np.float32), np.ones(3, np.float32))
+
+
+def test_an_optimizer_looks_at_vectors_that_it_has_not_seen():
+    optimizer, theta, grad = Momentum(0.1), np.zeros(3), np.ones(3)
+    optimizer.step(theta, grad)
+    optimizer.step(theta, grad)
+    with pytest.raises(ValueError, match="one shape and dtype"):
+        optimizer.step(theta, np.ones(2))
+    with pytest.raises(ValueError, match="another network"):
+        optimizer.step(np.zeros(2), np.ones(2))
+    with pytest.raises(ValueError, match="one shape and dtype"):
+        optimizer.step(np.zeros(2), grad)
+    assert optimizer.n_steps == 2
+    other = np.zeros(3)
+    optimizer.step(other, grad)  # goes on, with the velocity of the first
+    np.testing.assert_allclose(other, -0.1 * (1.0 + 0.9 + 0.81))
+
+
+def test_an_optimizer_that_goes_back_to_its_beginning_forgets():
+    optimizer, theta, grad = Momentum(0.1), np.zeros(3), np.ones(3)
+    at_first = optimizer.snapshot()
+    optimizer.step(theta, grad)
+    optimizer.restore(at_first)
+    theta[...] = 0.0
+    optimizer.step(theta, grad)
+    np.testing.assert_allclose(theta, -0.1)
 
 
 def test_the_first_step_of_adam_is_as_long_as_the_learning_rate():
@@ -613,6 +640,34 @@ def test_accuracy_of_logits_of_a_yes_and_of_classes():
 def test_one_hot_has_a_single_one_a_row():
     np.testing.assert_array_equal(one_hot(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
     assert one_hot(np.array([], int), 3).shape == (0, 3)
+
+
+def test_reductions_are_those_of_numpy():
+    rng = np.random.default_rng(8)
+    for shape in ((5,), (4, 3), (3, 4), (2, 3, 4), (2, 3, 2, 5)):
+        for dtype, rtol in ((np.float64, 1e-13), (np.float32, 1e-5)):
+            a = rng.uniform(1.0, 2.0, shape).astype(dtype)
+            assert isinstance(total(a), float)
+            assert total(a) == pytest.approx(a.sum(dtype=np.float64), rel=rtol)
+            for axis in range(-1, a.ndim):
+                found = sum_along(axis, a)
+                assert found.dtype == dtype
+                np.testing.assert_allclose(found, a.sum(axis=axis, keepdims=True), rtol=rtol)
+    a = rng.normal(size=(6, 2))
+    assert extremes(a) == (a.min(), a.max())
+    a[2, 1] = np.nan
+    assert np.isnan(extremes(a)).all()
+    assert extremes(np.array([3, 1, 2])) == (1, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        ones(3, np.dtype(np.float32))[0] = 2.0
+
+
+def test_the_cross_entropy_leaves_its_logits_alone():
+    for z in (np.zeros((4, 3)), np.zeros((3, 4)).T, np.zeros((4, 1))):
+        loss, gradient = softmax_cross_entropy(z, [0, 0, 0, 0])
+        assert loss == pytest.approx(np.log(z.shape[1]))
+        assert (z == 0.0).all()
+        assert gradient.shape == z.shape
 
 
 def test_a_parameter_keeps_what_its_initializer_gave():
