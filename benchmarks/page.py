@@ -26,7 +26,7 @@ REASONS = """## What limits what
 
 - **Small networks** are calls, not arithmetic: about 33 calls of NumPy at 0.4 to 1 µs each make two thirds of a step of
   2-16-16-1, what the layers check at their doors most of the rest. PyTorch pays more for each call, and compiled graphs
-  less.
+  less, since a graph is one call.
 - **Wide networks** are matrix products. NumPy's OpenBLAS and PyTorch's MKL reach the same rate on this machine, so no
   library can be much ahead; the share in the last column says how little there is left to save.
 - **BLAS picks its kernels by the processor.** On some AMD processors with AVX-512, OpenBLAS takes those for AVX2, which
@@ -35,7 +35,8 @@ REASONS = """## What limits what
   above.
 - **Convolutions** are fast because of the order of their memory: rows of the image first, the batch last. Then the
   kernel's height costs no copy, and each row of the output is one product that fits into the cache.
-- **Memory.** Layers keep their arrays from step to step, so a step allocates next to nothing.
+- **Memory.** Layers keep their arrays from step to step, so a step allocates next to nothing. An array that came last
+  time passes a layer's door without a look.
 """
 
 
@@ -45,9 +46,20 @@ def page(result):
     lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
     for title, rows in result["tables"].items():
         lines += ["", f"## {title.capitalize()}", "", TEXTS[title], "", *table(rows)]
-    lines += ["", "## Memory and import", "", "| | |", "|:--|--:|"]
-    lines += [f"| {row['name']} | {row['value']:.1f} {row['unit']} |" for row in result["resources"]]
+    lines += ["", "## Memory and import", "", *memory(result["resources"])]
     return "\n".join([*lines, "", REASONS])
+
+
+def memory(resources):
+    yield f"To import what a training needs costs {resources['import']:.1f} ms beyond NumPy's own import."
+    if "peak" in resources:
+        name, ours, theirs = resources["peak"].values()
+        yield f"A process that trains {name}, has a peak of {ours:.0f} MiB,"
+        yield f"with PyTorch {theirs:.0f} MiB, {theirs / ours:.1f} times as much."
+    yield "After a warm-up a step leaves nothing behind (the few bytes are Python's own) and needs little for a moment:"
+    yield from ("", "| | left behind, bytes | needed for a moment, KiB |", "|:--|--:|--:|")
+    for row in resources["steps"]:
+        yield f"| {row['name']} | {row['left']:.1f} | {row['for_a_moment'] / 1024:.1f} |"
 
 
 def table(rows):

@@ -13,6 +13,7 @@ from steps import cases
 
 HERE = pathlib.Path(__file__).parent
 WARM_UP, N_STEPS = 20, 100
+PEAK_OF = "784-256-128-10 Adam, batch 128"
 
 IMPORT = """
 import time
@@ -73,20 +74,21 @@ def memory_of_steps(case):
     return (after - before) / N_STEPS, peak - before
 
 
-def peak_kibibytes(name, maker, n_steps=50):
-    """The largest resident memory of a process that takes these steps."""
-    return in_new_process(PEAK.format(here=str(HERE), name=name, maker=maker, n_steps=n_steps))
+def peak_mebibytes(name, maker, n_steps=50):
+    """The largest resident memory of a process that takes these steps; Linux alone says it."""
+    return in_new_process(PEAK.format(here=str(HERE), name=name, maker=maker, n_steps=n_steps)) / 1024
 
 
 def resources():
-    """Rows: (what, value, unit)."""
-    yield "import, beyond NumPy's own", import_milliseconds(), "ms"
+    """What a whole run records beside the times."""
+    result = {"import": import_milliseconds(), "steps": []}
+    print(f"import, beyond NumPy's own {result['import']:.1f} ms", flush=True)
     for case in cases():
         growth, transient = memory_of_steps(case)
-        yield f"{case.name}: left behind by a step", growth, "bytes"
-        yield f"{case.name}: needed for a moment", transient / 1024, "KiB"
-    name = "784-256-128-10 Adam, batch 128"
-    ours, theirs = (peak_kibibytes(name, maker) / 1024 for maker in ("nnlib()", "torch('fused')"))
-    yield f"{name}: peak of the process", ours, "MiB"
-    yield f"{name}: peak of PyTorch's process", theirs, "MiB"
-    yield f"{name}: PyTorch's peak over nnlib's", theirs / ours, "times"
+        result["steps"].append({"name": case.name, "left": growth, "for_a_moment": transient})
+        print(f"{case.name:40} leaves {growth:5.1f} bytes behind, needs {transient / 1024:6.1f} KiB for a moment")
+    if pathlib.Path("/proc/self/status").exists():
+        ours, theirs = (peak_mebibytes(PEAK_OF, maker) for maker in ("nnlib()", "torch('fused')"))
+        result["peak"] = {"name": PEAK_OF, "nnlib": ours, "PyTorch": theirs}
+        print(f"{PEAK_OF:40} peak {ours:.1f} MiB, PyTorch {theirs:.1f} MiB, {theirs / ours:.1f} times as much")
+    return result

@@ -183,11 +183,7 @@ def main():
         for name, contenders in table():
             if options.only.lower() in name.lower():
                 tables[title].append(measure(name, contenders(), options.rounds))
-    found = []
-    if not options.only:
-        for name, value, unit in resources():
-            found.append({"name": name, "value": value, "unit": unit})
-            print(f"{name:76}{value:10.1f} {unit}", flush=True)
+    found = {} if options.only else resources()
     if options.write:
         result = {"machine": machine(), "tables": tables, "resources": found}
         RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """Network: layers one after another over one vector of parameters."""
 
 import itertools
+import math
 
 import numpy as np
 
@@ -40,10 +41,9 @@ class Sequential(Layer):
             (layer, layer.n_in, layer.n_out) for layer in layers if hasattr(layer, "n_in") and hasattr(layer, "n_out")
         ]
         for (before, _, n_out), (after, n_in, _) in itertools.pairwise(sizes):
-            between = layers[layers.index(before) + 1 : layers.index(after)]
-            factor = 2 ** sum(type(layer).__name__ == "CReLU" for layer in between)
-            if n_out * factor != n_in and all(type(layer).__name__ in _KEEPS_WIDTH for layer in between):
-                raise ValueError(f"{before!r} gives {n_out * factor} numbers, but {after!r} takes {n_in}")
+            factors = [layer.width_factor for layer in layers[layers.index(before) + 1 : layers.index(after)]]
+            if None not in factors and n_out * math.prod(factors) != n_in:
+                raise ValueError(f"{before!r} gives {n_out * math.prod(factors)} numbers, but {after!r} takes {n_in}")
         self.layers = tuple(layers)
         if rng is not None:
             self.initialize(rng, dtype)
@@ -154,19 +154,6 @@ class Table(str):
         return super().__new__(cls, "\n".join(line.rstrip() for line in lines))
 
     __repr__ = str.__str__
-
-
-_KEEPS_WIDTH = {
-    "Activation",
-    "Dropout",
-    "PReLU",
-    "RReLU",
-    "CReLU",
-    "GaussianNoise",
-    "BatchNorm",
-    "LayerNorm",
-    "RMSNorm",
-}
 
 
 def _mend_for(thing):

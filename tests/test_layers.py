@@ -189,6 +189,23 @@ def test_convolve_has_stride_1_and_no_padding_unless_told_otherwise():
     assert convolve(x, W[..., :2, :2], np.zeros(1)).shape == (1, 1, 2, 2)
 
 
+# --- widths -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [Activation(relu), Dropout(0.1), PReLU(), PReLU(3), RReLU(), CReLU(), GaussianNoise(0.1), BatchNorm(3),
+     LayerNorm(3), RMSNorm(3), GroupNorm(3, 3)],
+    ids=repr,
+)  # fmt: skip
+def test_dense_layers_must_fit_each_other_with_other_layers_between(layer):
+    width = layer.initialize(np.random.default_rng(0)).forward(np.ones((2, 3))).shape[1]
+    assert width == 3 * layer.width_factor
+    Sequential(Dense(2, 3), layer, Dense(width, 1))
+    with pytest.raises(ValueError, match=f"gives {width} numbers, but Dense\\(4, 1\\) takes 4"):
+        Sequential(Dense(2, 3), layer, Dense(4, 1))
+
+
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ class Activation(Layer):
         E.g. ``relu`` or ``leaky_relu(0.01)``.
     """
 
+    width_factor = 1
+
     def __init__(self, function):
         if not isinstance(function, activations.Elementwise):
             raise TypeError(

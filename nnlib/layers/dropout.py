@@ -27,6 +27,8 @@ class Dropout(Layer):
         Probability with which a unit is silenced, 0 <= p < 1.
     """
 
+    width_factor = 1
+
     def __init__(self, p):
         if not 0.0 <= p < 1.0:
             raise ValueError(f"Dropout silences with a probability p, 0 <= p < 1, got {p!r}")

@@ -35,6 +35,7 @@ class Layer:
     """
 
     dtype = None  # until initialize
+    width_factor = None  # numbers of an output over numbers of an input; None: another question, or not known
     _admitted = NOTHING  # the array that came through the door last
 
     @property

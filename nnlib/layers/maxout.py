@@ -13,6 +13,8 @@ class CReLU(Layer):
     z (N, D) -> (N, 2 D)
     """
 
+    width_factor = 2
+
     def __init__(self):
         self.z = None
 

@@ -13,6 +13,8 @@ class GaussianNoise(Layer):
     network's slope (Bishop 1995).
     """
 
+    width_factor = 1
+
     def __init__(self, std):
         if not std >= 0.0:
             raise ValueError(f"GaussianNoise takes a standard deviation >= 0, got {std!r}")

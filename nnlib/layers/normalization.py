@@ -68,6 +68,8 @@ class Normalization(Layer):
         1 and 0 at first; penalties leave both alone.
     """
 
+    width_factor = 1
+
     def __init__(self, n, eps=EPS):
         if n < 1:
             raise ValueError(f"{type(self).__name__} takes at least one feature, got {n}")
@@ -207,6 +209,8 @@ class RMSNorm(Layer):
     ----------
     gamma : Parameter (n,)
     """
+
+    width_factor = 1
 
     def __init__(self, n, eps=EPS):
         if n < 1:

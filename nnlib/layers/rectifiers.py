@@ -38,6 +38,8 @@ class PReLU(Layer):
         First value, 0.25 as in the paper.  Penalties leave it alone: decay would pull it to ReLU.
     """
 
+    width_factor = 1
+
     def __init__(self, n=1, slope=0.25):
         self.n, self.first_slope = whole(n), float(slope)
         self.slope = Parameter((n,), constant(slope), decay=False)
@@ -61,6 +63,8 @@ class RReLU(Layer):
     """out = max(0, z) + slope min(0, z), the slope drawn anew for each number from uniform(low, high) in training, and
     its mean (low + high) / 2 otherwise   (Xu et al. 2015; the bounds 1/8 and 1/3 are those of PyTorch).
     """
+
+    width_factor = 1
 
     def __init__(self, low=1 / 8, high=1 / 3):
         if not 0.0 <= low <= high:
