@@ -354,8 +354,9 @@ class Checkpoint(Callback):
         try:
             state = archive.unpack(header["state"], arrays)
             n_epochs, stopped = int(state["n_epochs"]), bool(state["stopped"])
-            if _rates(run.optimizer, state["rates"]) != state["rates"]:
-                raise ValueError("its learning rates are not those of this optimizer")
+            for step, here in _rates(run.optimizer, state["rates"]).items():
+                if here != (there := state["rates"][step]):
+                    raise ValueError(f"at step {step} its learning rate was {_text(there)}, now it is {_text(here)}")
             for name, part in run.parts.items():
                 part.restore(state["parts"][name])
             for callback, kept in zip(self.others, state["callbacks"], strict=True):
@@ -378,6 +379,10 @@ def _rates(optimizer, known=None):
     schedule, n = getattr(optimizer, "optimizer", optimizer).schedule, optimizer.n_steps
     steps = sorted({0, n // 3, n // 2, max(n - 1, 0)}) if known is None else map(int, known)
     return {str(step): np.ravel(schedule(step)).astype(float).tolist() for step in steps}
+
+
+def _text(values):
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def described(thing):

@@ -207,6 +207,7 @@ SETTINGS = [
     (lambda: activations.elu(NAN), ValueError, "elu takes a finite number"),
     (lambda: activations.swish(np.inf), ValueError, "swish takes a finite number"),
     (lambda: activations.celu(0.0), ValueError, "celu takes a positive alpha"),
+    (lambda: activations.celu(np.inf), ValueError, "celu takes a positive alpha"),
     (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], label_smoothing=1.5), ValueError, r"\[0, 1\], got 1\.5"),
     (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[-1, 2]), ValueError, "finite and not negative"),
     (lambda: softmax_cross_entropy(np.ones((1, 2)), [0], weights=[1, NAN]), ValueError, "finite and not negative"),

@@ -52,6 +52,11 @@ KERNELS = [
     "layers/rectifiers",
     "layers/recurrent",
     "layers/shape",
+    "regularizers",
+    "preprocessing",
+    "augmentation",
+    "diagnostics",
+    "ensemble",
 ]
 TESTS = [
     "test_laws",
@@ -61,6 +66,11 @@ TESTS = [
     "test_wrong_calls",
     "test_reference",
     "test_properties",
+    "test_regularizers",
+    "test_preprocessing",
+    "test_augmentation",
+    "test_diagnostics",
+    "test_ensemble",
 ]
 EQUIVALENT = ROOT / "tools" / "mutants.md"
 
