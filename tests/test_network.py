@@ -619,6 +619,8 @@ def test_focal_without_gamma_is_the_cross_entropy_and_smoothing_spreads_the_targ
     np.testing.assert_allclose(focal_gradient, gradient, rtol=1e-12, atol=1e-16)
     spread = 0.9 * one_hot(y, 4) + 0.1 / 4
     assert softmax_cross_entropy(z, y, label_smoothing=0.1)[0] == pytest.approx(softmax_cross_entropy(z, spread)[0])
+    even = np.full((5, 4), 0.25)
+    assert softmax_cross_entropy(z, y, label_smoothing=1.0)[0] == pytest.approx(softmax_cross_entropy(z, even)[0])
 
 
 # --- metrics and small things -----------------------------------------------------------------------------------------
