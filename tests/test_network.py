@@ -524,6 +524,7 @@ def test_losses_worked_by_hand():
     assert losses.triplet([[0.0], [1.0], [1.5]])[0] == 0.0
     assert losses.triplet([[0.0], [1.0], [1.2]])[0] == pytest.approx(0.56)
     np.testing.assert_array_equal(losses.triplet([[0.0], [0.0], [1.0]])[1], 0.0)  # just far enough
+    assert losses.triplet([[0.0], [1.0], [1.2]], margin=0.0)[0] == 0.0
     value, gradient = losses.contrastive([[1.0, 2.0], [1.0, 2.0]], [0], margin=3.0)
     assert value == 4.5
     np.testing.assert_array_equal(gradient, 0.0)  # two that should part and lie together: no direction to go
@@ -589,6 +590,16 @@ def test_no_rounding_puts_the_lowest_value_above_the_logit():
     np.testing.assert_allclose(np.diag(low), np.diag(z), rtol=1e-5)
 
 
+def test_the_large_margin_takes_a_rounded_180_degrees_and_no_other():
+    for z, logit in ((1.0, 0.9995), (-1.0, -3.0 * 0.9995)):  # psi(0) = 1, psi(180 degrees) = 1 - 2 m
+        loss, _ = losses.large_margin_softmax(np.array([[z, 0.0, -0.9995, 0.0]]), [0], margin=2)
+        assert loss == pytest.approx(math.log1p(math.exp(-logit)), rel=1e-6)
+        for low in (-0.99895, -0.5, 0.5, 0.9995):
+            for output in ([[z, 0.0, low, 0.0]], [[0.0, z, 0.0, low]]):
+                with pytest.raises(ValueError, match="AngularDense"):
+                    losses.large_margin_softmax(np.array(output), [0], margin=2)
+
+
 def angle_to_own_class(network, x, y):
     """The mean angle between features and the direction of their class, in degrees."""
     output = network.predict(x)
@@ -642,6 +653,7 @@ def test_accuracy_of_logits_of_a_yes_and_of_classes():
 def test_one_hot_has_a_single_one_a_row():
     np.testing.assert_array_equal(one_hot(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
     assert one_hot(np.array([], int), 3).shape == (0, 3)
+    assert one_hot(np.array([], int), 1).shape == (0, 1)
 
 
 def test_reductions_are_those_of_numpy():
