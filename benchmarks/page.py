@@ -1,11 +1,13 @@
 """The page reference/performance, from the results of a run."""
 
+import itertools
+
 HEAD = """# Performance
 
 How fast is plain NumPy? Here nnlib runs beside PyTorch and others: the same data, the same mathematics, float32, one
-processor core, in turn in one process. A number above 1 says how many times nnlib is faster, below 1 how much of its
-time the other needs. In brackets stand the quartiles over the pairs of one run. `make bench` measures all of it on your
-machine and writes this page anew.
+processor core, in turn in one process. A number above 1 says how many times nnlib is faster, one below 1 how much of
+its time the other needs. Below it stand the quartiles over the pairs of one run, and below a name nnlib's own time.
+`make bench` measures all of it on your machine and writes this page anew.
 """
 
 TEXTS = {
@@ -63,18 +65,19 @@ def memory(resources):
 
 
 def table(rows):
-    rivals = list(dict.fromkeys(rival for row in rows for rival in row["ratios"]))
-    yield "| | nnlib, µs | " + " | ".join(rivals) + " |"
-    yield "|:--|--:|" + "--:|" * len(rivals)
-    for row in rows:
-        cells = [cell(row["ratios"].get(rival), rival) for rival in rivals]
-        yield f"| {row['name']} | {row['microseconds']:,.0f} | " + " | ".join(cells) + " |"
+    """One table for each run of rows with the same rivals."""
+    for rivals, group in itertools.groupby(rows, key=lambda row: tuple(row["ratios"])):
+        yield "| | " + " | ".join(rival.replace(".", ".<wbr>") for rival in rivals) + " |"
+        yield "|:--|" + "--:|" * len(rivals)
+        for row in group:
+            cells = [cell(row["ratios"][rival], rival) for rival in rivals]
+            yield f"| {row['name']}<br><small>{row['microseconds']:,.0f} µs</small> | " + " | ".join(cells) + " |"
+        yield ""
 
 
 def cell(quartiles, rival):
-    if quartiles is None:
-        return "–"
-    low, middle, high = quartiles
-    digits = 1 if middle >= 10 else 2
-    text = f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-    return f"**{text}**" if middle >= 1 and rival != "products alone" else text
+    digits = 1 if quartiles[1] >= 10 else 2
+    low, middle, high = (f"{ratio:.{digits}f}" for ratio in quartiles)
+    if quartiles[1] >= 1 and rival != "products alone":
+        middle = f"**{middle}**"
+    return f"{middle}<br><small>{low}&#8288;–&#8288;{high}</small>"  # kept on one line by word joiners
