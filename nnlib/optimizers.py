@@ -44,10 +44,11 @@ class Optimizer:
                 f"got {theta.dtype} {theta.shape} and {grad.dtype} {grad.shape}"
             )
         if self.n_steps == 0:
-            for name in (*self.state, "scratch"):
+            for name in self.state:
                 setattr(self, name, np.zeros_like(theta))
+            self.scratch = np.empty_like(theta)
         elif self.scratch is None:  # restored before its first step
-            self.scratch = np.zeros_like(theta)
+            self.scratch = np.empty_like(theta)
         elif self.scratch.shape != theta.shape or self.scratch.dtype != theta.dtype:
             raise ValueError(
                 f"this {type(self).__name__} has memory for {self.scratch.dtype} {self.scratch.shape}, "

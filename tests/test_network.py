@@ -316,6 +316,17 @@ def test_an_optimizer_looks_at_vectors_that_it_has_not_seen():
     np.testing.assert_allclose(other, -0.1 * (1.0 + 0.9 + 0.81))
 
 
+def test_a_snapshot_of_an_optimizer_stays_as_it_is():
+    optimizer, grad = Momentum(0.1), np.ones(3)
+    optimizer.step(np.zeros(3), grad)
+    kept = optimizer.snapshot()
+    for _ in range(2):
+        theta = np.zeros(3)
+        optimizer.restore(kept)
+        optimizer.step(theta, grad)
+        np.testing.assert_allclose(theta, -0.1 * 1.9)
+
+
 def test_an_optimizer_that_goes_back_to_its_beginning_forgets():
     optimizer, theta, grad = Momentum(0.1), np.zeros(3), np.ones(3)
     at_first = optimizer.snapshot()
@@ -327,9 +338,10 @@ def test_an_optimizer_that_goes_back_to_its_beginning_forgets():
 
 
 def test_the_first_step_of_adam_is_as_long_as_the_learning_rate():
-    theta = np.array([1.0])
-    Adam(0.1).step(theta, np.array([123.0]))
-    assert theta[0] == pytest.approx(0.9, abs=1e-9)
+    for eps in (1e-8, 0.0):
+        theta = np.array([1.0])
+        Adam(0.1, eps=eps).step(theta, np.array([123.0]))
+        assert theta[0] == pytest.approx(0.9, abs=1e-9)
 
 
 def test_clipping_by_norm_keeps_the_direction_and_by_value_does_not():

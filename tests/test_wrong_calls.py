@@ -233,6 +233,7 @@ SETTINGS = [
     (lambda: Momentum(0.1, 1.0), ValueError, r"momentum lies in \[0, 1\)"),
     (lambda: Adam(beta2=-0.1), ValueError, "beta2 lies"),
     (lambda: RMSProp(0.1, eps=-1e-8), ValueError, "eps is a nonnegative"),
+    (lambda: RMSProp(0.1, eps=np.inf), ValueError, "eps is a nonnegative"),
     (lambda: clip_by_norm(np.ones(2), 0.0), ValueError, "positive limit, got 0"),
     (lambda: clip_by_value(np.ones(2), -1.0), ValueError, "positive limit, got -1"),
     (lambda: schedules.constant(INF), ValueError, "learning_rate is a positive"),
