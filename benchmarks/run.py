@@ -40,7 +40,9 @@ HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results.json"
 PAGE = HERE.parent / "reference" / "performance.md"
 EAGER = ("default", "foreach", "fused")
-SLACK = 0.75  # of the recorded ratio, below which the gate closes: two runs of one program differ by a fifth
+# Of the recorded ratio, below which the gate closes: two runs of one program differ by a fifth, and without AVX-512 an
+# operation such as tanh has less than half of its lead.
+SLACK, SLACK_ELSEWHERE = 0.75, 0.4
 
 
 def measure(name, contenders, rounds):
@@ -142,9 +144,14 @@ def _processor():
 
 def gate(rounds):
     """Compare with the recorded ratios to PyTorch; a row that falls behind gets a second try.  True: all well."""
-    recorded = {
-        row["name"]: row["ratios"] for rows in json.loads(RESULTS.read_text())["tables"].values() for row in rows
-    }
+    result, here = json.loads(RESULTS.read_text(encoding="utf-8")), machine()
+    recorded = {row["name"]: row["ratios"] for rows in result["tables"].values() for row in rows}
+    slack = SLACK
+    if any(result["machine"][key] != here[key] for key in ("processor", "BLAS of NumPy")):
+        slack = SLACK_ELSEWHERE
+        print(
+            f"recorded on another machine ({result['machine']['processor']}): only large losses are found; make bench"
+        )
     slow = []
     for name, contenders in [*training_steps(with_peers=False), *layers(), *optimizers(), *ensembles()]:
         for _ in range(2):
@@ -152,7 +159,7 @@ def gate(rounds):
             behind = {
                 rival: (m, recorded[name][rival][1])
                 for rival, (_, m, _) in ratios.items()
-                if m < SLACK * recorded[name][rival][1]
+                if m < slack * recorded[name][rival][1]
             }
             if not behind:
                 break
