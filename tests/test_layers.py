@@ -176,6 +176,26 @@ def test_a_window_fits_where_the_padding_reaches():
             layer.forward(np.ones(shape))
 
 
+@pytest.mark.parametrize("shape", [(2, 2, 2, 3), (2, 2, 3, 2), (2, 4, 5, 5)])
+@pytest.mark.parametrize("kind", [MaxPool2D, AveragePool2D])
+def test_what_no_window_saw_gets_no_gradient_whatever_lay_there(kind, shape):
+    layer, x = alone(kind(2)), np.random.default_rng(12).normal(size=shape)
+    for _ in range(2):
+        dx = layer.backward(np.ones(layer.forward(x).shape))
+        n_seen = 2 * (shape[2] // 2), 2 * (shape[3] // 2)
+        assert not dx[:, :, n_seen[0] :].any()
+        assert not dx[:, :, :, n_seen[1] :].any()
+        assert dx.sum() == pytest.approx(dx.size // (shape[2] * shape[3]) * n_seen[0] * n_seen[1] / 4)
+        for array in layer._arrays.values():
+            array[...] = 7
+
+
+def test_the_windows_of_a_convolution_are_read_only():
+    layer = alone(Conv2D(1, 1, 2))
+    layer.forward(np.ones((1, 1, 3, 3)))
+    assert not layer.columns.flags.writeable
+
+
 def test_windows_are_2_wide_unless_told_otherwise():
     for kind in (MaxPool2D, AveragePool2D):
         assert alone(kind()).forward(np.ones((1, 1, 6, 6))).shape == (1, 1, 3, 3)
