@@ -147,9 +147,8 @@ class Conv2D(ImageLayer):
         np.copyto(W, self.W.value[:, :, ::-1].transpose(1, 3, 2, 0))  # the last row of the kernel first
         W = W.reshape(c * kw, kh, self.c_out)
         dcolumns = self.array("dcolumns", (h + 2 * p, c * kw, ow * n))
-        for i, dcolumn in enumerate(
-            dcolumns
-        ):  # row i of x was read for rows first .. last - 1 of the output, or none
+        for i, dcolumn in enumerate(dcolumns):
+            # row i of x was read for the rows first .. last - 1 of the output, some for none
             first, last = max(0, -((kh - 1 - i) // s)), min(oh, i // s + 1)
             u = kh - 1 - i + s * first  # the row of W that met it first
             W_rows = W[:, u : u + s * (last - first) : s].reshape(c * kw, -1)
