@@ -293,6 +293,9 @@ def test_an_array_like_another_lies_like_it_in_memory():
     assert layer.array_like("a", narrow).shape == narrow.shape
     swapped = np.ones((3, 5, 4)).transpose(1, 2, 0)
     assert layer.array_like("a", swapped).strides == swapped.strides
+    other = layer.array_like("a", turned)
+    assert other.strides == turned.strides  # of the same shape as the one before
+    assert layer.array_like("a", turned.copy("K")) is other
 
 
 # --- noise, shape, scale ----------------------------------------------------------------------------------------------
