@@ -12,7 +12,7 @@ from nnlib import losses, schedules
 from nnlib.activations import ONE, ZERO, relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
 from nnlib.gradcheck import Report, check_gradients, directional_check, numerical_gradient, relative_error
-from nnlib.initializers import constant, xavier_normal
+from nnlib.initializers import constant, normal, uniform, xavier_normal
 from nnlib.layers import Activation, AngularDense, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
 from nnlib.metrics import accuracy, predicted_classes
@@ -695,6 +695,12 @@ def test_the_cross_entropy_leaves_its_logits_alone():
         assert loss == pytest.approx(np.log(z.shape[1]))
         assert (z == 0.0).all()
         assert gradient.shape == z.shape
+
+
+def test_first_values_may_all_be_equal():
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(normal(0.0)(rng, (2, 3)), np.zeros((2, 3)))
+    np.testing.assert_array_equal(uniform(2.0, 2.0)(rng, (2, 3)), np.full((2, 3), 2.0))
 
 
 def test_a_parameter_keeps_what_its_initializer_gave():

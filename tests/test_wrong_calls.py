@@ -232,6 +232,7 @@ SETTINGS = [
     (lambda: SGD(0.0), ValueError, "positive number, got 0"),
     (lambda: SGD("fast"), TypeError, "a number or a function of the step, got 'fast'"),
     (lambda: SGD(None), TypeError, "a number or a function of the step, got None"),
+    (lambda: SGD(float), TypeError, "a number or a function of the step, got <class 'float'>"),
     (lambda: Momentum(0.1, 1.0), ValueError, r"momentum lies in \[0, 1\)"),
     (lambda: Adam(beta2=-0.1), ValueError, "beta2 lies"),
     (lambda: RMSProp(0.1, eps=-1e-8), ValueError, "eps is a nonnegative"),
