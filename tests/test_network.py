@@ -684,6 +684,10 @@ def test_reductions_are_those_of_numpy():
     a[2, 1] = np.nan
     assert np.isnan(extremes(a)).all()
     assert extremes(np.array([3, 1, 2])) == (1, 3)
+
+
+def test_shared_constants_cannot_be_changed():
+    np.testing.assert_array_equal(relu.derivative([-1.0, 2.0]), [0.0, 1.0])
     for shared in (ones(3, np.dtype(np.float32)), ZERO, ONE):
         with pytest.raises(ValueError, match="read-only"):
             shared[...] = 2.0
