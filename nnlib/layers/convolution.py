@@ -152,7 +152,7 @@ class Conv2D(ImageLayer):
             first, last = max(0, -((kh - 1 - i) // s)), min(oh, i // s + 1)
             u = kh - 1 - i + s * first  # the row of W that met it first
             W_rows = W[:, u : u + s * (last - first) : s].reshape(c * kw, -1)
-            np.dot(W_rows, dout[first:last].reshape(-1, ow * n), out=dcolumn)
+            np.matmul(W_rows, dout[first:last].reshape(-1, ow * n), out=dcolumn)  # np.dot would copy some rows
         dx = self.array("dx", (h + 2 * p, c, w + 2 * p, n))
         dx.fill(0.0)
         dcolumns = dcolumns.reshape(len(dx), c, kw, ow, n)
