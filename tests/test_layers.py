@@ -24,6 +24,7 @@ from nnlib.layers import (
     GlobalAveragePool2D,
     GroupNorm,
     InstanceNorm,
+    Layer,
     LayerNorm,
     Maxout,
     MaxPool2D,
@@ -296,6 +297,34 @@ def test_an_array_like_another_lies_like_it_in_memory():
     other = layer.array_like("a", turned)
     assert other.strides == turned.strides  # of the same shape as the one before
     assert layer.array_like("a", turned.copy("K")) is other
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "long"),
+    [
+        (LayerNorm(512), np.ones((3, 512)), True),
+        (LayerNorm(511), np.ones((3, 511)), False),
+        (BatchNorm(2), np.ones((2, 2, 16, 32)), True),
+        (BatchNorm(600), np.ones((4, 600)), True),
+        (GroupNorm(2, 600), np.ones((2, 600, 2, 2)), False),
+    ],
+)
+def test_along_long_rows_numpy_broadcasts_without_its_buffers(layer, x, long, monkeypatch):
+    seen, before = [], np.getbufsize()
+    layer.initialize(np.random.default_rng(0))
+
+    def looks(self, *arguments):
+        seen.append(np.getbufsize())
+        return Layer.at_the_door(self, *arguments)
+
+    monkeypatch.setattr(type(layer), "at_the_door", looks)
+    out = layer.forward(x, training=True)
+    layer.backward(out)
+    assert seen == [512 if long else before]
+    assert np.getbufsize() == before
+    with pytest.raises(ValueError, match="takes x of shape"):
+        layer.forward(np.ones((3, 700)))
+    assert np.getbufsize() == before
 
 
 # --- noise, shape, scale ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ RMSNorm), a group of its channels (GroupNorm), a single channel (InstanceNorm). 
 as in PyTorch.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -38,6 +39,30 @@ def standardize_backward(dx_hat, x_hat, inverse_std, axes, out=None):
     dx -= mean_over(axes, dx_hat)
     dx *= inverse_std
     return dx
+
+
+LONG = 512  # numbers
+
+
+def along_long_rows(method):
+    """Along rows of LONG numbers and more, let NumPy broadcast without its buffers.
+
+    An operand that is broadcast, a mean or gamma, is copied into buffers of 8192 numbers first, so that NumPy's loops
+    become longer.  Where rows are long that costs as much as the operation (numpy/numpy, issue 13307).
+    """
+
+    @functools.wraps(method)
+    def unbuffered(self, x, *arguments, **settings):
+        shape = np.shape(x)
+        if math.prod(shape[1 if len(shape) == 2 else 2 :]) < LONG:
+            return method(self, x, *arguments, **settings)
+        before = np.setbufsize(LONG)
+        try:
+            return method(self, x, *arguments, **settings)
+        finally:
+            np.setbufsize(before)
+
+    return unbuffered
 
 
 LETTERS = "nchw"
@@ -139,6 +164,7 @@ class BatchNorm(Normalization):
     def statistics(self):
         return {"running_mean": self.running_mean, "running_var": self.running_var}
 
+    @along_long_rows
     def forward(self, x, training=False):
         x = self.at_this_door(x)
         self.from_batch = training
@@ -157,6 +183,7 @@ class BatchNorm(Normalization):
             self.x_hat *= self.inverse_std
         return self.scale_and_shift(self.x_hat)
 
+    @along_long_rows
     def backward(self, dout, input_gradient=True):
         dout = self.gradients(dout)
         if not input_gradient:
@@ -184,12 +211,14 @@ class LayerNorm(Normalization):
     On (N, C, H, W) this is ``GroupNorm(1, C)``: PyTorch's ``LayerNorm([C, H, W])`` has a gamma per position instead.
     """
 
+    @along_long_rows
     def forward(self, x, training=False):
         x = self.at_this_door(x)
         self.axes = tuple(range(1, x.ndim))
         self.x_hat, _, _, self.inverse_std = standardize(x, self.axes, self.eps, self.array("x_hat", x.shape))
         return self.scale_and_shift(self.x_hat)
 
+    @along_long_rows
     def backward(self, dout, input_gradient=True):
         dout = self.gradients(dout)
         if not input_gradient:
@@ -255,12 +284,14 @@ class GroupNorm(Normalization):
     def in_groups(self, x):
         return x.reshape(len(x), self.groups, -1)
 
+    @along_long_rows
     def forward(self, x, training=False):
         x = self.at_this_door(x)
         x_hat, _, _, self.inverse_std = standardize(self.in_groups(x), (2,), self.eps)
         self.x_hat = x_hat.reshape(x.shape)
         return self.scale_and_shift(self.x_hat)
 
+    @along_long_rows
     def backward(self, dout, input_gradient=True):
         dout = self.gradients(dout)
         if not input_gradient:
