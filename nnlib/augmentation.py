@@ -43,7 +43,7 @@ def sample(images, rows, columns, fill=0.0):
     top, left = np.minimum(rows.astype(np.intp), height), np.minimum(columns.astype(np.intp), width)
     down, right = (rows - top).astype(dtype), (columns - left).astype(dtype)  # in 0..1
     down, right = np.broadcast_to(down, shape)[:, None], np.broadcast_to(right, shape)[:, None]
-    first = np.arange(framed[:, :, 0, 0].size).reshape(*stack.shape[:2], 1, 1) * framed[0, 0].size
+    first = np.arange(n * stack.shape[1]).reshape(*stack.shape[:2], 1, 1) * framed[0, 0].size
     place = first + np.broadcast_to(top * (width + 2) + left, shape)[:, None]
     flat = framed.reshape(-1)
     above = (1 - right) * flat[place] + right * flat[place + 1]
@@ -131,7 +131,7 @@ def crop(images, size, top=None, left=None):
     top = _place("top", (n_rows - 1) // 2 if top is None else top, n_rows, len(images))
     left = _place("left", (n_columns - 1) // 2 if left is None else left, n_columns, len(images))
     out = windows[np.arange(len(images)), :, top, left]
-    return out.reshape(*images.shape[:-2], *out.shape[-2:])
+    return out.reshape(*images.shape[:-2], *out.shape[2:])
 
 
 def all_crops(images, size, flips=False):

@@ -192,7 +192,7 @@ def max_norm(target, limit, axis=None):
     W = target.value
     norms = np.sqrt(np.square(W).sum(axis=axis, keepdims=True))
     too_long = (norms > limit) & (norms < np.inf)  # what has overflowed no factor brings back
-    W *= np.where(too_long, limit / np.where(too_long, norms, 1.0), 1.0)
+    W *= np.divide(limit, norms, out=np.ones_like(norms), where=too_long)
     return int(np.count_nonzero(too_long))
 
 

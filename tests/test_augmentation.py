@@ -113,10 +113,17 @@ def test_a_move_refuses_what_is_no_batch_of_images(act):
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"\(N, H, W\) or \(N, C, H, W\).*image\[None\]"):
         act(np.ones((6, 5)), rng)
-    with pytest.raises(ValueError, match="N >= 1, got"):
+    with pytest.raises(ValueError, match=r"N >= 1, got \(0, 6, 5\)$"):
         act(np.ones((0, 6, 5)), rng)
     with pytest.raises(TypeError, match="dtype bool"):
         act(np.ones((2, 6, 5), bool), rng)
+
+
+def test_outside_an_image_is_0_unless_told_otherwise():
+    x = 1.0 + images((2, 9, 3))
+    shrink = Augment(scale=(0.1, 0.1), rng=np.random.default_rng(0))
+    for out in (sample(x, [[-3.0]], [[0.0]]), move(x, down=9), shift(x, 9, 0), rotate(x, 90), scale(x, 0.1), shrink(x)):
+        np.testing.assert_array_equal(out[:, 0, 0], 0.0)
 
 
 # --- shift ------------------------------------------------------------------------------------------------------------
@@ -141,6 +148,17 @@ def test_a_shift_by_half_a_pixel_is_the_mean_of_neighbors():
     np.testing.assert_allclose(shift(x, 0, 0.5)[:, :, 1:], (x[:, :, :-1] + x[:, :, 1:]) / 2, rtol=1e-14)
     np.testing.assert_allclose(shift(x, -0.25, 0)[:, :-1], 0.75 * x[:, :-1] + 0.25 * x[:, 1:], rtol=1e-14)
     np.testing.assert_allclose(shift(x, 0, 0.5, fill=3.0)[:, :, 0], (3.0 + x[:, :, 0]) / 2, rtol=1e-14)
+
+
+def test_whole_numbers_are_filled_up_to_the_largest():
+    x = images((2, 6, 5), np.uint8)
+    np.testing.assert_array_equal(shift(x, 6, 0, fill=255), 255)
+    np.testing.assert_array_equal(shift(x.astype(np.int8), 6, 0, fill=-128), -128)
+
+
+def test_an_image_larger_than_a_slice_is_moved():
+    x = images((2, 130, 130), np.float32)
+    np.testing.assert_array_equal(shift(x, 1, 0)[:, 1:], x[:, :-1])
 
 
 def test_each_image_has_its_own_shift():
@@ -220,6 +238,14 @@ def test_sample_reads_between_pixels_and_fills_outside():
     np.testing.assert_array_equal(out[..., 0, 1], x[..., 3, 4])
     np.testing.assert_array_equal(out[..., 0, 2], -1.0)
     np.testing.assert_array_equal(sample(x[:, 0], 2, np.zeros((2, 1, 1))), x[:, 0, 2:3, :1])
+    np.testing.assert_array_equal(sample(x, 2, np.arange(5)[::-1]), x[..., 2:3, ::-1])
+
+
+@pytest.mark.parametrize("outside", [1.0, 1.25, 1.5, 2.0, 7.75])
+def test_a_pixel_or_more_outside_is_nothing_but_fill(outside):
+    x = images((2, 3, 4, 5))
+    for row, column in [(-outside, 2), (3 + outside, 2), (1, -outside), (1, 4 + outside), (-outside, -outside)]:
+        np.testing.assert_array_equal(sample(x, row, column, fill=3.0), 3.0)
 
 
 # --- flip and crop ----------------------------------------------------------------------------------------------------
@@ -251,6 +277,13 @@ def test_a_crop_is_the_window_that_was_asked_for(shape):
     out = crop(x, (4, 3), top=tops, left=0)
     for k, top in enumerate(tops):
         np.testing.assert_array_equal(out[k], x[k, ..., top : top + 4, :3])
+
+
+@shapes
+def test_a_window_may_be_one_pixel_high_or_wide(shape):
+    x = images(shape)
+    np.testing.assert_array_equal(crop(x, (1, 3), top=2, left=1), x[..., 2:3, 1:4])
+    np.testing.assert_array_equal(crop(x, (3, 1), top=2, left=1), x[..., 2:5, 1:2])
 
 
 def test_a_crop_without_a_place_is_the_middle():
@@ -293,6 +326,16 @@ def test_noise_has_its_deviation_and_mean_0():
     assert out.std() == pytest.approx(0.3, rel=0.01)
     assert out.mean() == pytest.approx(0.0, abs=0.005)
     np.testing.assert_array_equal(noise(x, 0.0, np.random.default_rng(5)), x)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "drawn"), [(np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64)]
+)
+def test_noise_is_added_in_the_precision_of_the_images(dtype, drawn):
+    x = images((3, 6, 5), dtype)
+    numbers = 0.3 * np.random.default_rng(5).standard_normal(x.shape, drawn)
+    for std in (0.3, np.float64(0.3)):
+        np.testing.assert_array_equal(noise(x, std, np.random.default_rng(5)), x + numbers.astype(dtype))
 
 
 def test_every_whole_shift_within_reach_comes_equally_often():
@@ -361,8 +404,16 @@ def test_augment_makes_each_move_alone_exactly():
     rng = np.random.default_rng(0)
     np.testing.assert_array_equal(Augment(scale=(1.5, 1.5), rng=rng)(x), scale(x, 1.5))
     np.testing.assert_array_equal(Augment(flip=1.0, rng=rng)(x), flip(x))
+    degrees = np.random.default_rng(1).uniform(-30, 30, 6)
+    np.testing.assert_array_equal(Augment(rotate=30, rng=np.random.default_rng(1))(x), rotate(x, degrees))
     only_shift = Augment(shift=3, fill=1.0, rng=np.random.default_rng(1))(x)
     np.testing.assert_array_equal(only_shift, random_shift(x, 3, np.random.default_rng(1), fill=1.0))
+
+
+def test_augment_shows_its_settings_as_numbers_of_floating_point():
+    rng = np.random.default_rng(0)
+    assert repr(Augment(rotate=5, flip=1, noise=2, rng=rng)) == "Augment(rotate=5.0, flip=1.0, noise=2.0)"
+    assert repr(Augment(rng=rng)) == "Augment()"
 
 
 def test_augment_draws_anew_for_every_batch_and_image():
@@ -384,8 +435,9 @@ def test_rows_of_pixels_come_back_as_rows():
     np.testing.assert_array_equal(out, expected.reshape(50, 64))
     np.testing.assert_array_equal(labels, y[:50])
     assert Augment(crop=6, shape=(1, 8, 8), rng=np.random.default_rng(0))(rows).shape == (50, 36)
-    with pytest.raises(ValueError, match=r"takes rows \(N, 64\), got \(50, 8, 8\)"):
-        augment(rows.reshape(50, 8, 8))
+    for wrong in (rows.reshape(50, 8, 8), rows[:, :63], rows[:, :, None]):
+        with pytest.raises(ValueError, match=r"takes rows \(N, 64\), got \(50, "):
+            augment(wrong)
 
 
 # --- doors ------------------------------------------------------------------------------------------------------------
@@ -396,14 +448,19 @@ def test_rows_of_pixels_come_back_as_rows():
     [
         (lambda x, rng: shift(x, [1, 2], 0), ValueError, "down is one finite number, or one for each of 3"),
         (lambda x, rng: rotate(x, math.nan), ValueError, "degrees is one finite number"),
+        (lambda x, rng: rotate(x, [0.0, math.nan, 0.0]), ValueError, "degrees is one finite number"),
         (lambda x, rng: scale(x, 0.0), ValueError, "factor is positive"),
         (lambda x, rng: scale(x, [1.0, -1.0, 1.0]), ValueError, "factor is positive, got -1.0"),
         (lambda x, rng: flip(x, [1, 0, 1]), ValueError, r"an array \(3,\) of bool"),
         (lambda x, rng: flip(x, np.array([True])), ValueError, r"an array \(3,\) of bool"),
         (lambda x, rng: crop(x, 7), ValueError, "7 x 7 does not fit"),
         (lambda x, rng: crop(x, (0, 2)), ValueError, "0 x 2 does not fit"),
+        (lambda x, rng: crop(x, (2, 0)), ValueError, "2 x 0 does not fit"),
+        (lambda x, rng: crop(x, (4, 6)), ValueError, "4 x 6 does not fit"),
         (lambda x, rng: crop(x, 4, top=3), ValueError, "top lies in 0..2 for this size, got 3 to 3"),
         (lambda x, rng: crop(x, 4, left=-1), ValueError, "left lies in 0..1"),
+        (lambda x, rng: crop(x, 4, top=[0, 3, 1]), ValueError, "top lies in 0..2 for this size, got 0 to 3"),
+        (lambda x, rng: crop(x, 4, left=[0, -1, 1]), ValueError, "left lies in 0..1 for this size, got -1 to 1"),
         (lambda x, rng: crop(x, 4, top=0.5), ValueError, "top is a whole number"),
         (lambda x, rng: crop(x, 4, top=[0, 1]), ValueError, "one for each of 3"),
         (lambda x, rng: all_crops(x, 9), ValueError, "does not fit"),
@@ -413,6 +470,7 @@ def test_rows_of_pixels_come_back_as_rows():
         (lambda x, rng: random_flip(x, None), TypeError, "default_rng"),
         (lambda x, rng: sample(x, np.zeros((2, 4, 4)), 0), ValueError, "for 3 images"),
         (lambda x, rng: sample(x, np.zeros((1, 3, 4, 4)), 0), ValueError, "for 3 images"),
+        (lambda x, rng: sample(x[:1], np.zeros((2, 4, 4)), 0), ValueError, "for 1 images"),
         (lambda x, rng: random_shift(x, -1, rng), ValueError, "most is a number of whole pixels"),
         (lambda x, rng: random_shift(x, 0.5, rng), ValueError, "most is a number of whole pixels"),
         (lambda x, rng: shift(x.astype(np.uint8), 1, 0, fill=-1), ValueError, "fill=-1 is no uint8"),
@@ -423,6 +481,8 @@ def test_rows_of_pixels_come_back_as_rows():
         (lambda x, rng: Augment(noise=-1, rng=rng), ValueError, "nonnegative"),
         (lambda x, rng: Augment(scale=1.1, rng=rng), ValueError, "a pair"),
         (lambda x, rng: Augment(scale=(1.1, 0.9), rng=rng), ValueError, "a pair"),
+        (lambda x, rng: Augment(scale=(0.0, 1.0), rng=rng), ValueError, "0 < low"),
+        (lambda x, rng: Augment(flip=1.05, rng=rng), ValueError, "a probability"),
         (lambda x, rng: Augment(flip=1.5, rng=rng), ValueError, "a probability"),
         (lambda x, rng: Augment(shape=(64,), rng=rng), ValueError, r"\(H, W\) or \(C, H, W\)"),
         (lambda x, rng: Augment(rng=np.random), TypeError, "default_rng"),

@@ -234,6 +234,14 @@ def test_pca_has_uncorrelated_coordinates_of_falling_variance():
     np.testing.assert_allclose(np.linalg.norm(z[:, None] - z, axis=2), distances, atol=1e-9)  # a rotation
 
 
+def test_one_direction_is_enough():
+    x = np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]])
+    np.testing.assert_allclose(PCA().fit(x[:, :1])(x[:, :1]), [[-2.0], [-1.0], [3.0]], rtol=1e-14)
+    pca = PCA(1).fit(x)
+    np.testing.assert_allclose(pca(x), [[-2.0], [-1.0], [3.0]], rtol=1e-14)
+    np.testing.assert_allclose(pca.explained, 1.0, rtol=1e-14)
+
+
 def test_fewer_directions_lose_what_lies_outside_them_and_nothing_more():
     x = correlated()
     pca = PCA(2).fit(x)
@@ -365,6 +373,7 @@ def test_the_condition_number_is_the_ratio_of_curvatures():
     curvatures = np.linalg.eigvalsh(x.T @ x / 200)
     assert condition_number(x) == pytest.approx(curvatures[-1] / curvatures[0], rel=1e-8)
     corners = np.array([[1, 100], [1, -100], [-1, 100], [-1, -100]])
+    assert type(condition_number(corners)) is float
     assert condition_number(corners) == pytest.approx(1e4, rel=1e-12)
     rho = np.array([[1.0, 0.9], [0.9, 1.0]])
     assert condition_number(np.linalg.cholesky(rho).T) == pytest.approx(19.0, rel=1e-12)
@@ -376,6 +385,25 @@ def test_a_mean_inflates_the_condition_number_and_centering_mends_it():
     assert condition_number(x, bias=True) > 3e4
     assert condition_number(Standardize().fit(x)(x), bias=True) < 1.1
     assert condition_number(Whiten("zca").fit(x)(x)) == pytest.approx(1.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-20, 1.0, 1e100])
+def test_the_condition_number_knows_no_unit(unit):
+    x = np.random.default_rng(15).normal(size=(30, 3))
+    assert condition_number(unit * x) == pytest.approx(condition_number(x), rel=1e-12)
+    assert condition_number(unit * np.column_stack([x, x.sum(axis=1)])) == math.inf
+
+
+@pytest.mark.parametrize("shape", [(1000, 2), (1000, 5), (5, 5)], ids=str)
+def test_a_condition_number_is_infinite_where_numpy_finds_dependent_columns(shape):
+    n, d = shape
+    ranks = []
+    for last in (0.1 * n, 10.0 * n):
+        x = np.eye(n, d)
+        x[d - 1, d - 1] = last * np.finfo(np.float64).eps
+        ranks.append(np.linalg.matrix_rank(x))
+        assert math.isinf(condition_number(x)) == (ranks[-1] < d)
+    assert ranks == [d - 1, d]
 
 
 def test_dependent_features_have_an_infinite_condition_number():
@@ -395,6 +423,7 @@ def test_dependent_features_have_an_infinite_condition_number():
         (lambda: Standardize(axes=(1,)), ValueError, "with 0, that of the examples"),
         (lambda: Standardize(axes=(0, -1)), ValueError, "different axes from 0 on"),
         (lambda: Standardize(axes=(0, 0)), ValueError, "different axes"),
+        (lambda: Standardize(axes=(0, 2)).fit(correlated()), ValueError, "at least 3 axes"),
         (lambda: PCA(0), ValueError, "positive whole number"),
         (lambda: PCA(2.5), ValueError, "positive whole number"),
         (lambda: PCA(9).fit(correlated()), ValueError, "cannot keep 9 directions of 5 features"),
@@ -402,14 +431,17 @@ def test_dependent_features_have_an_infinite_condition_number():
         (lambda: PCA().fit(np.ones((9, 3, 3))), ValueError, r"x\.reshape\(len\(x\), -1\)"),
         (lambda: Whiten("cholesky"), ValueError, '"pca" or "zca"'),
         (lambda: Whiten("zca", eps=-1.0), ValueError, "eps is a nonnegative"),
+        (lambda: Whiten("zca", eps=math.inf), ValueError, "eps is a nonnegative"),
         (lambda: Whiten("zca", n_components=6).fit(correlated()), ValueError, "cannot keep 6"),
         (lambda: Whiten("pca").fit(np.ones((9, 3))), ValueError, "vary in 0 directions alone"),
         (lambda: Pipeline(), TypeError, "takes transforms"),
         (lambda: Pipeline(PCA), TypeError, "takes transforms"),
+        (lambda: Pipeline(PCA(), Whiten), TypeError, "takes transforms"),
         (lambda: condition_number(np.ones(3)), ValueError, r"\(N, D\)"),
         (lambda: condition_number(np.ones((0, 3))), ValueError, r"\(N, D\)"),
         (lambda: condition_number([["a"]]), ValueError, "real numbers"),
         (lambda: condition_number([[np.nan]]), ValueError, "finite"),
+        (lambda: condition_number([[1.0], [np.nan]]), ValueError, "finite"),
         (lambda: Transform().learn(None), NotImplementedError, "^$"),
         (lambda: Transform().forward(None), NotImplementedError, "^$"),
         (lambda: Transform().backward(None), NotImplementedError, "^$"),
@@ -424,3 +456,4 @@ def test_a_transform_shows_its_settings():
     assert repr([Standardize(), Standardize((0, 1)), PCA()]) == "[Standardize(), Standardize(axes=(0, 1)), PCA()]"
     assert repr([PCA(3), Whiten("zca")]) == "[PCA(3), Whiten('zca')]"
     assert repr(Whiten("pca", 3, 0.5)) == "Whiten('pca', n_components=3, eps=0.5)"
+    assert repr(Whiten("pca", eps=1)) == "Whiten('pca', eps=1.0)"

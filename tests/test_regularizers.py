@@ -45,7 +45,7 @@ def test_the_value_of_a_penalty_is_its_formula_over_the_weights(make, by_hand):
     penalty = make()
     network = network_of_everything()
     value = penalty(network)
-    assert isinstance(value, float)
+    assert type(value) is float
     assert value == pytest.approx(by_hand(network.theta[decays(network)].tolist()), rel=1e-12)
 
 
@@ -82,6 +82,7 @@ def test_a_penalty_keeps_float32_and_agrees_with_float64(make, by_hand):
     for network in (single, double, single):  # the scratch memory follows the dtype
         network.grad[...] = 0.0
         value = penalty(network)
+        assert type(value) is float
         exact = by_hand(double.theta[decays(double)].tolist())
         assert value == pytest.approx(exact, rel=1e-12 if network is double else 1e-5)
     assert single.grad.dtype == np.float32
@@ -94,6 +95,7 @@ def test_a_kernel_fills_out_and_keeps_its_argument(kernel, dtype):
     W = np.random.default_rng(1).normal(size=(2, 6, 5)).astype(dtype)
     kept, out = W.copy(), np.full_like(W, np.nan)
     value, gradient = kernel(W, 0.3, out=out)
+    assert type(value) is float
     assert gradient is out
     assert gradient.dtype == dtype
     plain_value, plain = kernel(W, 0.3)
@@ -159,6 +161,15 @@ def test_a_linear_network_with_l2_learns_the_ridge_solution():
     np.testing.assert_allclose(slope, -0.7 * W, rtol=1e-8)
 
 
+def test_a_penalty_keeps_its_memory_between_the_steps():
+    penalty, W = L2(0.1), np.ones((4, 3))
+    first = penalty.scratch(W)
+    assert first.shape == (4, 3)
+    assert np.shares_memory(penalty.scratch(W), first)
+    assert np.shares_memory(penalty.scratch(W[:2]), first)
+    assert penalty.scratch(np.ones((5, 3))).shape == (5, 3)
+
+
 def test_a_penalty_without_weights_is_zero():
     layer = BatchNorm(4).initialize(np.random.default_rng(0))
     assert L2(1.0)(layer) == L1(1.0)(layer) == ElasticNet(1.0, 1.0)(layer) == 0.0
@@ -185,6 +196,8 @@ def test_a_proximal_step_minimizes_penalty_plus_half_the_squared_distance(make, 
     for size in (1e-5, 1e-3, 0.1):
         for _ in range(20):
             assert objective(best + size * weights * rng.normal(size=best.size)) > at_best
+    for weight in np.eye(best.size)[weights]:  # nor is it better to move one of them alone
+        assert min(objective(best - 1e-3 * weight), objective(best + 1e-3 * weight)) > at_best
 
 
 def test_the_soft_threshold_has_its_known_values():
@@ -248,6 +261,13 @@ def test_max_norm_bounds_every_unit_of_a_network_and_leaves_biases_alone(dtype):
     after = network.theta.copy()
     assert max_norm(network, 0.6) == 0
     np.testing.assert_array_equal(network.theta, after)
+
+
+def test_a_unit_at_the_limit_is_not_too_long():
+    dense = Dense(2, 2).initialize(np.random.default_rng(13), np.float64)
+    dense.W.value[...] = [[3.0, 6.0], [4.0, 8.0]]
+    assert max_norm(dense.W, 5.0) == 1
+    np.testing.assert_allclose(dense.W.value, [[3.0, 3.0], [4.0, 4.0]], rtol=1e-15)
 
 
 def test_max_norm_takes_columns_of_recurrent_weights_and_rows_on_request():
