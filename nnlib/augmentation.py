@@ -15,7 +15,7 @@ def sample(images, rows, columns, fill=0.0):
     Parameters
     ----------
     images : array (N, H, W) or (N, C, H, W)
-        Whole numbers are rounded to the nearest.
+        Whole numbers are rounded to the nearest; they are exact up to 2^53.
     rows, columns : arrays that broadcast to (N, H', W')
         Where to read, in pixels: (0, 0) is the middle of the pixel at the top left.
     fill : float
@@ -34,6 +34,8 @@ def sample(images, rows, columns, fill=0.0):
         raise ValueError(
             f"rows and columns broadcast to ({n}, H', W') for {n} images, got {np.shape(rows)} and {np.shape(columns)}"
         )
+    if np.isnan(rows).any() or np.isnan(columns).any():
+        raise ValueError("rows and columns are places in pixels, got NaN")
     whole = images.dtype.kind != "f"
     dtype = np.float64 if whole else images.dtype
     stack = images.reshape(n, -1, height, width)
@@ -155,7 +157,7 @@ def noise(images, std, rng):
     images = _images(images)
     if images.dtype.kind != "f":
         raise TypeError(f"noise takes images of floating point, got {images.dtype}: images / 255 lies in 0..1")
-    if not std >= 0.0:
+    if not 0.0 <= std < np.inf:
         raise ValueError(f"noise takes a standard deviation >= 0, got {std!r}")
     dtype = np.float64 if images.dtype == np.float64 else np.float32
     return images + (float(std) * _generator(rng).standard_normal(images.shape, dtype)).astype(images.dtype, copy=False)
@@ -169,6 +171,7 @@ def random_shift(images, most, rng, fill=0.0):
     images = _images(images)
     if most != int(most) or most < 0:
         raise ValueError(f"most is a number of whole pixels, got {most!r}")
+    most = int(most)
     height, width = images.shape[-2:]
     frame = np.full((*images.shape[:-2], height + 2 * most, width + 2 * most), _fill(fill, images.dtype), images.dtype)
     frame[..., most : most + height, most : most + width] = images
@@ -190,6 +193,8 @@ def random_scale(images, low, high, rng, fill=0.0):
 def random_flip(images, rng, p=0.5, vertical=False):
     """Mirrored with probability p."""
     images = _images(images)
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"p is a probability, got {p!r}")
     return flip(images, _generator(rng).random(len(images)) < p, vertical)
 
 
@@ -296,7 +301,7 @@ def _images(images):
 
 def _fill(fill, dtype):
     """fill as a value that images of that dtype can hold."""
-    if dtype.kind != "f" and (fill != int(fill) or not np.iinfo(dtype).min <= fill <= np.iinfo(dtype).max):
+    if dtype.kind != "f" and not (np.iinfo(dtype).min <= fill <= np.iinfo(dtype).max and fill == int(fill)):
         raise ValueError(f"fill={fill!r} is no {dtype}, the dtype of the images")
     return fill
 

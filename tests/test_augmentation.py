@@ -492,3 +492,9 @@ def test_rows_of_pixels_come_back_as_rows():
 def test_a_wrong_call_says_what_was_wanted(call, error, text):
     with pytest.raises(error, match=text):
         call(images((3, 6, 5)), np.random.default_rng(0))
+
+
+def test_whole_pixels_may_come_as_a_float():
+    x = np.random.default_rng(3).normal(size=(4, 5, 5))
+    shifted = [random_shift(x, most, np.random.default_rng(1)) for most in (2, 2.0)]
+    np.testing.assert_array_equal(*shifted)
