@@ -372,7 +372,7 @@ def _alike(networks):
             )
     if len(set(map(id, networks))) < len(networks):
         raise ValueError("an Ensemble takes each network once: build the Sequential inside make(rng)")
-    for network in networks[1:]:
+    for network in networks:
         if repr(network) != repr(first) or network.dtype != first.dtype:
             raise ValueError(
                 f"the networks of an Ensemble are alike, got {first.dtype} {first!r} and {network.dtype} {network!r}"
@@ -522,7 +522,7 @@ class _Record:
             text = f"the loss became {values[e]} at step {n_steps} (epoch {n_epochs}): "
             text += f"learning rate {self.rates()[e]:g}, gradient norm {norm:.3g}"
             self.stopped[int(e)] = n_steps, n_epochs, text
-        self.running &= np.isfinite(values)
+        self.running = self.running & np.isfinite(values)
         self.kept = self.ensemble.theta[~self.running]
 
     def epoch(self, validation):
@@ -546,16 +546,16 @@ class _Record:
                 kept += np.median(np.array(rows[len(kept) :])[:, self.running], axis=1).tolist()
 
     def snapshot(self):
-        """A copy of what is recorded, after an epoch."""
+        """What is recorded after an epoch, in arrays that later steps leave alone."""
         rows = {name: np.array(rows, float) for name, rows in self.rows.items()}
         stopped = {str(e): reason for e, reason in self.stopped.items()}
-        return {"rows": rows, "stopped": stopped, "running": self.running.copy(), "kept": self.kept.copy()}
+        return {"rows": rows, "stopped": stopped, "running": self.running, "kept": self.kept}
 
     def restore(self, snapshot):
         """Go back to a snapshot."""
         self.rows = {name: list(rows) for name, rows in snapshot["rows"].items()}
         self.stopped = {int(e): tuple(reason) for e, reason in snapshot["stopped"].items()}
-        self.running, self.kept = snapshot["running"].copy(), snapshot["kept"].copy()
+        self.running, self.kept = snapshot["running"], snapshot["kept"]
 
     def histories(self):
         """A history per model; where one was stopped, its lists are cut there."""

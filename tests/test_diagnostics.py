@@ -157,13 +157,44 @@ def test_lanczos_finds_all_eigenvalues_and_no_copies_of_them():
     assert early.residuals.max() > 1e-2
 
 
-def test_lanczos_ends_where_its_vectors_span_all_that_can_be_reached():
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
+def test_lanczos_ends_where_its_vectors_span_all_that_can_be_reached(scale):
     rng = np.random.default_rng(7)
     direction = rng.normal(size=8)
-    matrix = 3.0 * np.eye(8) + np.outer(direction, direction)  # two eigenvalues, so two dimensions are reached
+    matrix = scale * (3.0 * np.eye(8) + np.outer(direction, direction))  # two eigenvalues: two dimensions are reached
     spectrum = lanczos(lambda q: matrix @ q, 8, rng=rng, iterations=8)
-    np.testing.assert_allclose(spectrum.ritz_values, [3.0, 3.0 + direction @ direction], rtol=1e-12)
-    np.testing.assert_allclose(spectrum.residuals, 0.0, atol=1e-10)
+    np.testing.assert_allclose(spectrum.ritz_values, scale * np.array([3.0, 3.0 + direction @ direction]), rtol=1e-12)
+    np.testing.assert_allclose(spectrum.residuals / scale, 0.0, atol=1e-10)
+
+
+def test_lanczos_ends_where_what_is_left_is_no_more_than_rounding():
+    eps = np.finfo(float).eps
+    diagonal = np.ones(1000)
+    diagonal[::2] += 100.0 * eps
+    spectrum = lanczos(lambda q: diagonal * q, 1000, rng=np.random.default_rng(7), iterations=9)
+    np.testing.assert_allclose(spectrum.ritz_values, [1.0], rtol=1e-12)
+    nothing = lanczos(lambda q: 0.0 * q, 8, rng=np.random.default_rng(7), iterations=8)
+    np.testing.assert_array_equal(nothing.ritz_values, [0.0])
+    first = np.random.default_rng(7).normal(size=8)  # the vector that lanczos will draw
+    first /= np.linalg.norm(first)
+    second = first[::-1] * np.repeat([1.0, -1.0], 4)  # at right angles to it
+    matrix = np.outer(first, second) + np.outer(second, first)  # its diagonal is 0 in the two
+    spectrum = lanczos(lambda q: matrix @ q, 8, rng=np.random.default_rng(7), iterations=8)
+    np.testing.assert_allclose(spectrum.ritz_values, [-1.0, 1.0], rtol=1e-12)
+
+
+def test_the_vectors_of_lanczos_are_orthonormal_where_little_is_left_of_a_product():
+    rng, given = np.random.default_rng(7), []
+    direction = rng.normal(size=8)
+    matrix = 3.0 * np.eye(8) + np.outer(direction, direction) + 1e-10 * np.diag(rng.normal(size=8))
+
+    def product(q):
+        given.append(q.copy())
+        return matrix @ q
+
+    spectrum = lanczos(product, 8, rng=rng, iterations=8)
+    np.testing.assert_allclose(np.array(given) @ np.transpose(given), np.eye(8), atol=1e-13)
+    np.testing.assert_allclose(spectrum.ritz_values, np.linalg.eigvalsh(matrix), rtol=1e-13)
 
 
 def test_lanczos_of_a_number_and_of_a_network_with_the_usual_number_of_products():
@@ -302,6 +333,14 @@ def test_whether_columns_depend_on_each_other_is_no_matter_of_scale():
     assert condition_numbers(single, dependent)["input"] == math.inf
 
 
+def test_columns_as_small_as_the_rounding_of_a_long_one_count_as_dependent():
+    x = np.zeros((1000, 2))
+    x[0, 0], x[1, 1] = 1.0, 100.0 * np.finfo(float).eps
+    network = network_of(Dense(2, 1))
+    assert condition_numbers(network, x)["input"] == math.inf
+    assert condition_numbers(network, x[:50])["input"] == pytest.approx(x[1, 1] ** -2, rel=1e-12)
+
+
 def test_a_profile_in_float32_is_measured_in_float64_and_made_of_floats():
     rng = np.random.default_rng(11)
     x = (1e4 + rng.normal(size=(100_000, 2))).astype(np.float32)
@@ -326,6 +365,13 @@ def test_the_training_pass_can_be_profiled_too():
     assert training[3].variance > 1.5
     rows = [gradient_profile(network, mean_squared_error, x, np.zeros((50, 6)), **how) for how in HOW]
     assert rows[0] == rows[1] != rows[2]
+
+
+def test_sparsity_and_condition_numbers_are_those_outside_training():
+    network, x = network_of(Dropout(0.5), Dense(3, 2)), np.random.default_rng(12).normal(size=(20, 3))
+    assert sparsity(network, x)["0 Dropout"] == 0.0
+    numbers = condition_numbers(network, x)
+    assert numbers["0 Dropout"] == numbers["input"]
 
 
 # --- the loss along directions ----------------------------------------------------------------------------------------

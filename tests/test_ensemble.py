@@ -1,5 +1,7 @@
 """Ensembles: each of many networks that are trained in one go gets the numbers that it would get alone."""
 
+import copy
+import itertools
 import math
 
 import numpy as np
@@ -8,7 +10,7 @@ from laws import ACTIVATIONS, OPTIMIZERS
 
 from nnlib import losses, optimizers, schedules
 from nnlib.activations import relu, tanh
-from nnlib.callbacks import Callback, EarlyStopping
+from nnlib.callbacks import Callback, Checkpoint, EarlyStopping
 from nnlib.ensemble import STACKED, Ensemble, affine_backward, fit_ensemble, for_each_model
 from nnlib.gradcheck import numerical_gradient, numerical_gradient_in_place, relative_error
 from nnlib.initializers import normal
@@ -171,10 +173,10 @@ def test_backward_of_an_ensemble_is_the_derivative_of_its_forward(function, n_ou
 
 def test_the_kernel_with_an_axis_more_is_the_kernel_for_each_model():
     rng = np.random.default_rng(4)
-    for shared, n_out in [(True, 3), (False, 1), (False, 3)]:
-        x = rng.normal(size=(5, 4) if shared else (2, 5, 4))
-        W, dout = rng.normal(size=(2, 4, n_out)), rng.normal(size=(2, 5, n_out))
-        dW, db, dx = np.empty_like(W), np.empty((2, n_out)), np.empty((2, 5, 4))
+    for shared, n_in, n_out in [(True, 4, 3), (False, 4, 1), (False, 4, 2), (False, 4, 3), (False, 1, 3)]:
+        x = rng.normal(size=(5, n_in) if shared else (2, 5, n_in))
+        W, dout = rng.normal(size=(2, n_in, n_out)), rng.normal(size=(2, 5, n_out))
+        dW, db, dx = np.empty_like(W), np.empty((2, n_out)), np.empty((2, 5, n_in))
         affine_backward(dout, x, W, dW, db, dx)
         np.testing.assert_allclose(dW, np.einsum("nd,enk->edk" if shared else "end,enk->edk", x, dout))
         np.testing.assert_allclose(db, dout.sum(axis=1))
@@ -336,6 +338,53 @@ def test_where_all_models_diverge_the_training_ends_with_their_histories():
     assert all(len(history.batch_loss) < 5 for history in histories)
 
 
+# --- a training that is resumed ---------------------------------------------------------------------------------------
+
+
+def with_checkpoint(path, epochs, callbacks=(), seed=1):
+    """Three models, of which the second diverges at its eighth step, in the third epoch."""
+    data, ensemble = examples(np.random.default_rng(seed), kind="numbers"), Ensemble(small(), [0, 1, 2])
+    optimizer = Momentum(ensemble.learning_rates([0.01, lambda step: 0.01 if step < 7 else 1e200, 0.02]))
+    checkpoint = [] if path is None else [Checkpoint(path)]
+    histories = fit_ensemble(
+        ensemble, mean_squared_error, optimizer, data, data, epochs=epochs, batch_size=20,
+        callbacks=[*checkpoint, *callbacks], rng=np.random.default_rng(2),
+    )  # fmt: skip
+    return ensemble, histories
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 3, 4, 6])
+def test_a_training_that_is_resumed_ends_as_a_whole_one(n_epochs, tmp_path):
+    whole, histories = with_checkpoint(None, 6)
+    assert [bool(history.diverged) for history in histories] == [False, True, False]
+    _, first = with_checkpoint(tmp_path / "run.npz", n_epochs)
+    assert bool(first[1].diverged) == (n_epochs > 2)
+    resumed, again = with_checkpoint(tmp_path / "run.npz", 6)
+    np.testing.assert_array_equal(resumed.theta, whole.theta)
+    assert again == histories
+
+
+def test_a_checkpoint_of_other_examples_is_refused(tmp_path):
+    with_checkpoint(tmp_path / "run.npz", 1)
+    with pytest.raises(ValueError, match=r"with train .*checksum"):
+        with_checkpoint(tmp_path / "run.npz", 2, seed=9)
+
+
+def test_a_snapshot_of_what_is_recorded_stays_as_it_was_and_holds_the_parameters_of_stopped_models_alone():
+    snapshots, copies = [], []
+
+    class Look(Callback):
+        def epoch(self, run):
+            snapshots.append(run.parts["record"].snapshot())
+            copies.append(copy.deepcopy(snapshots[-1]))
+
+    ensemble, _ = with_checkpoint(None, 5, [Look()])
+    np.testing.assert_equal(snapshots, copies)
+    assert [snapshot["running"].tolist() for snapshot in snapshots] == 2 * [[True] * 3] + 3 * [[True, False, True]]
+    assert [snapshot["kept"].shape for snapshot in snapshots] == 2 * [(0, 83)] + 3 * [(1, 83)]
+    np.testing.assert_array_equal(snapshots[-1]["kept"], ensemble.theta[1:2])
+
+
 # --- what goes in and what comes out ----------------------------------------------------------------------------------
 
 
@@ -456,6 +505,19 @@ def test_a_batch_per_model_passes_dropout_and_an_activation_in_the_first_place()
             np.testing.assert_allclose(out[e], networks[e].forward(own[e], training=True), rtol=1e-12)
 
 
+def test_predict_goes_in_batches_of_512():
+    ensemble = Ensemble(small(), [0, 1])
+    ensemble.predict(np.ones((2 * 512 + 1, 4)))
+    assert ensemble.layers[0].x.shape[-2:] == (1, 4), "of 1025 rows one is left"
+
+
+def test_dropout_by_itself_changes_nothing_unless_told_that_it_is_training():
+    ensemble, h = Ensemble(lambda rng: of(Dense(4, 3), Dropout(0.5)), [0, 1]), np.ones((2, 5, 3))
+    dropout = ensemble.layers[1]
+    np.testing.assert_array_equal(dropout.forward(h), h)
+    assert not np.array_equal(dropout.forward(h, training=True), h)
+
+
 def test_dropout_with_probability_0_draws_nothing():
     ensemble = Ensemble(lambda rng: of(Dense(4, 3), Dropout(0.0)), [0])
     before = ensemble.layers[1].rngs[0].bit_generator.state
@@ -499,6 +561,26 @@ def test_callbacks_see_the_ensemble_and_the_medians_and_may_end_the_training():
     for epoch, (_, loss, accuracy) in enumerate(watch.seen):
         assert loss == pytest.approx(np.median([history.train_loss[epoch] for history in histories]), rel=1e-12)
         assert accuracy == pytest.approx(np.median([history.train_accuracy[epoch] for history in histories]), rel=1e-12)
+
+
+def test_callbacks_are_called_after_each_step_and_see_one_median_for_each():
+    seen = []
+
+    class Count(Callback):
+        def step(self, run):
+            seen.append(run.network.theta.copy())
+
+        def epoch(self, run):
+            history, n = run.history, run.epoch + 1
+            assert [len(getattr(history, name)) for name in STEPS] == [4 * n, 4 * n] == [len(seen)] * 2
+            assert [len(getattr(history, name)) for name in EPOCHS] == [n] * 4
+
+    data, ensemble = examples(np.random.default_rng(1)), Ensemble(small(), [0, 1])
+    settings = {"epochs": 3, "batch_size": 16, "callbacks": [Count()], "rng": np.random.default_rng(2)}
+    fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), data, data, **settings)
+    assert len(seen) == 12
+    assert all((before != after).any() for before, after in itertools.pairwise(seen))
+    np.testing.assert_array_equal(seen[-1], ensemble.theta)
 
 
 def test_early_stopping_rolls_the_whole_ensemble_back_to_the_best_median():
