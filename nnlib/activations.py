@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnlib.reductions import sum_along
+from nnlib.reductions import along_long_rows, sum_along
 
 
 @dataclass(frozen=True, repr=False)
@@ -527,6 +527,7 @@ square = Elementwise("square", _square, _square_slope)
 # --- softmax: each output depends on all inputs -----------------------------------------------------------------------
 
 
+@along_long_rows
 def softmax(z, axis=-1, out=None):
     """p_i = exp(z_i) / sum_j exp(z_j) along ``axis``: positive, sum 1.  z of any shape -> p of the same shape."""
     z = as_float(z)
@@ -536,6 +537,7 @@ def softmax(z, axis=-1, out=None):
     return out
 
 
+@along_long_rows
 def softmax_backward(dp, p, axis=-1, out=None):
     """dz = p (dp - sum_j p_j dp_j): the Jacobian diag(p) - p p^T times dp, without ever building it."""
     mean = np.vecdot(p, dp, axis=axis)

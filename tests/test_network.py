@@ -19,7 +19,7 @@ from nnlib.metrics import accuracy, predicted_classes
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, Momentum, Optimizer, ParameterAverage, clip_by_norm, clip_by_value
 from nnlib.parameters import Parameter
-from nnlib.reductions import extremes, ones, sum_along, total
+from nnlib.reductions import along_long_rows, extremes, ones, sum_along, total
 from nnlib.training import Diverged, History, fit
 
 
@@ -684,6 +684,25 @@ def test_reductions_are_those_of_numpy():
     a[2, 1] = np.nan
     assert np.isnan(extremes(a)).all()
     assert extremes(np.array([3, 1, 2])) == (1, 3)
+
+
+def test_long_rows_are_broadcast_without_buffers_and_the_setting_comes_back():
+    before = np.getbufsize()
+
+    @along_long_rows
+    def buffer_size(*arguments, fail=False):
+        if fail:
+            raise ValueError
+        return np.getbufsize()
+
+    for shape in ((512,), (2, 511), (3, 600, 511), (2, 3, 16, 31), ()):
+        assert buffer_size(np.ones(shape)) == before
+    for shape in ((1, 512), (3, 2, 512), (2, 3, 16, 32)):
+        assert buffer_size("not an array", np.ones(shape), np.ones(3)) == 512
+        with pytest.raises(ValueError, match=""):
+            buffer_size(np.ones(shape), fail=True)
+        assert np.getbufsize() == before
+    assert buffer_size([1.0] * 600) == before
 
 
 def test_shared_constants_cannot_be_changed():

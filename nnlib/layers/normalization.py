@@ -5,7 +5,6 @@ RMSNorm), a group of its channels (GroupNorm), a single channel (InstanceNorm). 
 as in PyTorch.
 """
 
-import functools
 import math
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from nnlib.initializers import constant, zeros
 from nnlib.layers.layer import Layer, positive_eps, whole
 from nnlib.parameters import Parameter
-from nnlib.reductions import ones
+from nnlib.reductions import along_long_rows, ones
 
 EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
 
@@ -39,30 +38,6 @@ def standardize_backward(dx_hat, x_hat, inverse_std, axes, out=None):
     dx -= mean_over(axes, dx_hat)
     dx *= inverse_std
     return dx
-
-
-LONG = 512  # numbers
-
-
-def along_long_rows(method):
-    """Along rows of LONG numbers and more, let NumPy broadcast without its buffers.
-
-    An operand that is broadcast, a mean or gamma, is copied into buffers of 8192 numbers first, so that NumPy's loops
-    become longer.  Where rows are long that costs as much as the operation (numpy/numpy, issue 13307).
-    """
-
-    @functools.wraps(method)
-    def unbuffered(self, x, *arguments, **settings):
-        shape = np.shape(x)
-        if math.prod(shape[1 if len(shape) == 2 else 2 :]) < LONG:
-            return method(self, x, *arguments, **settings)
-        before = np.setbufsize(LONG)
-        try:
-            return method(self, x, *arguments, **settings)
-        finally:
-            np.setbufsize(before)
-
-    return unbuffered
 
 
 LETTERS = "nchw"
