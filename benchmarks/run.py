@@ -163,7 +163,7 @@ def gate(rounds):
             }
             if not behind:
                 break
-        slow += [f"{name}: {now:.2f} of {rival}'s time, recorded {then:.2f}" for rival, (now, then) in behind.items()]
+        slow += [f"{name}: {now:.2f} times {rival}, recorded {then:.2f}" for rival, (now, then) in behind.items()]
     print("\n".join(["", "slower than recorded, twice:", *slow] if slow else ["", "as fast as recorded"]))
     return not slow
 
