@@ -235,7 +235,8 @@ def large_margin_softmax(output=None, target=None, *, margin, ease=0.0):
     Parameters
     ----------
     output : ndarray (N, 2 K)
-        Of :class:`nnlib.layers.angular.AngularDense`: K logits ||W_k|| ||x|| cos(theta_k), then K times -||W_k|| ||x||.
+        Of :class:`~nnlib.layers.angular.AngularDense`: K logits ||W_k|| ||x|| cos(theta_k), then K numbers
+        -||W_k|| ||x||.
     target : ndarray (N,) of int
     margin : int
         m >= 1; the authors use 2 to 4.
