@@ -498,3 +498,9 @@ def test_whole_pixels_may_come_as_a_float():
     x = np.random.default_rng(3).normal(size=(4, 5, 5))
     shifted = [random_shift(x, most, np.random.default_rng(1)) for most in (2, 2.0)]
     np.testing.assert_array_equal(*shifted)
+
+
+def test_images_are_flipped_always_or_never_where_told_so():
+    x, rng = images((3, 6, 5)), np.random.default_rng(2)
+    np.testing.assert_array_equal(random_flip(x, rng, p=0.0), x)
+    np.testing.assert_array_equal(random_flip(x, rng, p=1.0), x[..., ::-1])
