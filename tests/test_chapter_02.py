@@ -8,7 +8,7 @@ import pytest
 
 from nnlib.activations import identity, relu, sigmoid, square, step, tanh
 from nnlib.autodiff import Value
-from nnlib.course import chapter_02 as course
+from nnlib.course import chapter_02 as ch
 from nnlib.data import LOGIC
 from nnlib.perceptron import Perceptron, margin, radius
 from nnlib.widgets import Field, Lines
@@ -24,38 +24,38 @@ def numbers(text):
 @pytest.mark.parametrize("gap", [0.02, 0.1, 0.4])
 def test_separable_data_keep_their_margin(gap):
     for seed in range(5):
-        x, y, (w, b) = course.separable(50, gap, np.random.default_rng(seed))
+        x, y, (w, b) = ch.separable(50, gap, np.random.default_rng(seed))
         assert len(x) == 50
         assert set(y) == {0, 1}
         assert gap <= margin(x, y, w, b) < gap + 0.2
 
 
 def test_discs_are_two_separate_pieces_and_a_sixth_of_the_square():
-    x, y = course.discs(20_000, np.random.default_rng(0))
+    x, y = ch.discs(20_000, np.random.default_rng(0))
     assert abs(y.mean() - 2 * np.pi * 0.67**2 / 16) < 0.01
     assert not y[np.abs(x @ [1.0, 0.6]) < 0.1].any()  # a border of class 0 between them
 
 
 @pytest.mark.parametrize("h", [step, sigmoid], ids=str)
 def test_the_hand_made_strip_needs_no_training(h):
-    x, y = course.strip(500, np.random.default_rng(3))
+    x, y = ch.strip(500, np.random.default_rng(3))
     lines = np.array([[-12.0, 12.0], [20.0, -20.0]]), np.array([10.0, 10.0])
-    network = course.hand_set(lines, (np.array([[20.0], [20.0]]), np.array([-30.0])), h=h)
+    network = ch.hand_set(lines, (np.array([[20.0], [20.0]]), np.array([-30.0])), h=h)
     assert np.array_equal(network.predict(x)[:, 0] > 0.5, y == 1)
 
 
 @pytest.mark.parametrize("steepness", [None, 100])
 def test_the_four_region_network_is_right_on_a_grid(steepness):
-    points = course.grid(-1.97, 1.97, 80)
-    output = course.four_regions(steepness).predict(points)
-    far = np.min(np.abs(points @ course.REGION_LINES[0] + course.REGION_LINES[1]), axis=1) > 0.1
-    assert np.array_equal(output.argmax(axis=1)[far], course.region_of(points)[far])
-    assert set(course.region_of(points)) == {0, 1, 2, 3}
+    points = ch.grid(-1.97, 1.97, 80)
+    output = ch.four_regions(steepness).predict(points)
+    far = np.min(np.abs(points @ ch.REGION_LINES[0] + ch.REGION_LINES[1]), axis=1) > 0.1
+    assert np.array_equal(output.argmax(axis=1)[far], ch.region_of(points)[far])
+    assert set(ch.region_of(points)) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("n_edges", [3, 4, 7])
 def test_a_polygon_holds_its_center_and_no_far_point(n_edges):
-    W, b = course.polygon(n_edges, 0.5, (0.3, -0.2))
+    W, b = ch.polygon(n_edges, 0.5, (0.3, -0.2))
     np.testing.assert_allclose(np.array([0.3, -0.2]) @ W + b, 0.5)
     angle = np.linspace(0, 2 * np.pi, 60)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -68,7 +68,7 @@ def test_a_polygon_holds_its_center_and_no_far_point(n_edges):
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_the_tent_alternates_between_0_and_1(k):
     knots = np.arange(2**k + 1) / 2**k
-    np.testing.assert_array_equal(course.tent(knots, k), np.arange(2**k + 1) % 2)
+    np.testing.assert_array_equal(ch.tent(knots, k), np.arange(2**k + 1) % 2)
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_the_tent_alternates_between_0_and_1(k):
 
 def test_every_unit_of_a_random_graph_reads_only_what_comes_before_it():
     for seed in range(10):
-        sources = course.random_graph(9, 2, np.random.default_rng(seed))
+        sources = ch.random_graph(9, 2, np.random.default_rng(seed))
         assert len(sources) == 9
         for place, s in enumerate(sources, 2):
             assert s
@@ -95,8 +95,8 @@ def test_the_gradient_error_sees_a_wrong_backward():
         output.backward()
         weights[0][0].grad = weights[0][0].grad / 2
 
-    assert course.gradient_error(loss, weights, Value.backward) < 1e-6
-    assert course.gradient_error(loss, weights, half) > 0.01
+    assert ch.gradient_error(loss, weights, Value.backward) < 1e-6
+    assert ch.gradient_error(loss, weights, half) > 0.01
 
 
 # --- approximation ----------------------------------------------------------------------------------------------------
@@ -105,22 +105,18 @@ def test_the_gradient_error_sees_a_wrong_backward():
 @pytest.mark.parametrize(("h", "degree"), [(square, 2), (identity, 1)])
 @pytest.mark.parametrize("n", [4, 64])
 def test_a_polynomial_activation_gives_the_best_polynomial_at_every_width(h, degree, n):
-    x = np.linspace(*course.WAVE_RANGE, 301)
-    y = course.wave(x)
-    fitted = course.random_features_fit(x, y, h, n, np.random.default_rng(1))
+    x = np.linspace(*ch.WAVE_RANGE, 301)
+    y = ch.wave(x)
+    fitted = ch.random_features_fit(x, y, h, n, np.random.default_rng(1))
     np.testing.assert_allclose(fitted(x), np.polyval(np.polyfit(x, y, degree), x), atol=1e-3)
 
 
 @pytest.mark.parametrize("h", [relu, tanh], ids=str)
 def test_other_activations_come_close_with_width(h):
-    x = np.linspace(*course.WAVE_RANGE, 1001)
+    x = np.linspace(*ch.WAVE_RANGE, 1001)
     for seed in range(3):
         errors = [
-            np.max(
-                np.abs(
-                    course.random_features_fit(x, course.wave(x), h, n, np.random.default_rng(seed))(x) - course.wave(x)
-                )
-            )
+            np.max(np.abs(ch.random_features_fit(x, ch.wave(x), h, n, np.random.default_rng(seed))(x) - ch.wave(x)))
             for n in (4, 64, 256)
         ]
         assert errors[0] > 0.3
@@ -135,7 +131,7 @@ def test_the_neuron_reaches_fourteen_functions_and_names_what_it_computes():
     named = set()
     for w1, w2, b in itertools.product((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), (-1.5, -0.5, 0.5, 1.5)):
         for activation in ("step", "sigmoid", "relu"):
-            text = course.neuron_frame(w1, w2, b, activation).text
+            text = ch.neuron_frame(w1, w2, b, activation).text
             name = re.search(r"which is (.*)\.$", text)[1]
             outputs = tuple(int(w1 * x1 + w2 * x2 + b > 0) for x1, x2 in itertools.product((0, 1), repeat=2))
             assert LOGIC[name] == outputs
@@ -144,17 +140,17 @@ def test_the_neuron_reaches_fourteen_functions_and_names_what_it_computes():
 
 
 def test_the_neuron_draws_its_line_where_z_is_zero():
-    plane = course.neuron_frame(1, 2, -1.5, "step").panels[0]
+    plane = ch.neuron_frame(1, 2, -1.5, "step").panels[0]
     (line,) = (panel for panel in plane.overlay if isinstance(panel, Lines))
     np.testing.assert_allclose(line.series[0] @ [1, 2] - 1.5, 0, atol=1e-12)
-    assert not any(isinstance(p, Lines) for p in course.neuron_frame(0, 0, 0.5, "step").panels[0].overlay)
+    assert not any(isinstance(p, Lines) for p in ch.neuron_frame(0, 0, 0.5, "step").panels[0].overlay)
 
 
 @pytest.mark.parametrize("data", ["separable", "XOR"])
 def test_the_perceptron_stays_between_its_bounds_and_counts_the_wrong_ones(data):
-    x, y, line = course.perceptron_data(data)
-    for k in range(course.PERCEPTRON_STEPS + 1):
-        frame = course.perceptron_frame(data, k)
+    x, y, line = ch.perceptron_data(data)
+    for k in range(ch.PERCEPTRON_STEPS + 1):
+        frame = ch.perceptron_frame(data, k)
         walk = frame.panels[1].series[0]
         assert np.all(walk[:, 1] <= np.sqrt(walk[:, 0]) * radius(x) + 1e-9)
         if line is not None:
@@ -167,14 +163,14 @@ def test_the_perceptron_stays_between_its_bounds_and_counts_the_wrong_ones(data)
 
 
 def test_the_separable_perceptron_ends_and_the_other_does_not():
-    last = course.PERCEPTRON_STEPS
-    assert "no example is wrong" in course.perceptron_frame("separable", last).text
-    assert all("no example is wrong" not in course.perceptron_frame("XOR", k).text for k in range(last + 1))
+    last = ch.PERCEPTRON_STEPS
+    assert "no example is wrong" in ch.perceptron_frame("separable", last).text
+    assert all("no example is wrong" not in ch.perceptron_frame("XOR", k).text for k in range(last + 1))
 
 
-@pytest.mark.parametrize("unit", course.REGION_UNITS)
+@pytest.mark.parametrize("unit", ch.REGION_UNITS)
 def test_a_threshold_unit_is_never_unsure_and_says_how_much_it_covers(unit):
-    frame = course.regions_frame(unit, 0)
+    frame = ch.regions_frame(unit, 0)
     assert isinstance(frame.panels[0], Field)
     if unit == "the classes":
         assert "100%" in frame.text
@@ -182,23 +178,21 @@ def test_a_threshold_unit_is_never_unsure_and_says_how_much_it_covers(unit):
         assert "0.9 on 0%" in frame.text
         share = float(re.search(r"above ½ on (\d+)%", frame.text)[1])
         assert abs(share - 100 * np.mean(frame.panels[0].values > 0.5)) <= 0.5
-        assert float(re.search(r"0.9 on (\d+)%", course.regions_frame(unit, 2).text)[1]) > 5
+        assert float(re.search(r"0.9 on (\d+)%", ch.regions_frame(unit, 2).text)[1]) > 5
 
 
 def test_the_forward_pass_prints_the_numbers_of_the_worked_example():
-    end = course.forward_frame(4, 0.05, 0.1).text
+    end = ch.forward_frame(4, 0.05, 0.1).text
     assert "0.75136507" in end
     assert "0.77292847" in end
-    assert "0.377500" in course.forward_frame(1, 0.05, 0.1).text
-    assert "0.59326999" in course.forward_frame(2, 0.05, 0.1).text
-    assert "1.105906" in course.forward_frame(3, 0.05, 0.1).text
+    assert "0.377500" in ch.forward_frame(1, 0.05, 0.1).text
+    assert "0.59326999" in ch.forward_frame(2, 0.05, 0.1).text
+    assert "1.105906" in ch.forward_frame(3, 0.05, 0.1).text
 
 
 def test_the_approximation_sentence_tells_the_largest_error():
-    x = np.linspace(*course.WAVE_RANGE, 1001)
+    x = np.linspace(*ch.WAVE_RANGE, 1001)
     for activation, n in (("relu", 16), ("tanh", 64), ("square", 8)):
-        fitted = course.random_features_fit(
-            x, course.wave(x), course.ACTIVATIONS[activation], n, np.random.default_rng(0)
-        )
-        said = numbers(course.approximation_frame(activation, n).text)[-1]
-        assert abs(said - np.max(np.abs(fitted(x) - course.wave(x)))) < 0.006
+        fitted = ch.random_features_fit(x, ch.wave(x), ch.ACTIVATIONS[activation], n, np.random.default_rng(0))
+        said = numbers(ch.approximation_frame(activation, n).text)[-1]
+        assert abs(said - np.max(np.abs(fitted(x) - ch.wave(x)))) < 0.006

@@ -9,7 +9,7 @@ import pytest
 
 from nnlib import activations
 from nnlib.activations import elu, gelu, relu, selu, sigmoid, swish, tanh
-from nnlib.course import chapter_04 as ch04
+from nnlib.course import chapter_04 as ch
 from nnlib.initializers import xavier_normal
 from nnlib.layers import Dense, PReLU
 from nnlib.losses import softmax_cross_entropy
@@ -24,7 +24,7 @@ def numbers(text):
 # --- tools --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("f", [ch04.shifted(sigmoid, -0.5), ch04.shifted(tanh, 1.0), ch04.shifted(elu(1.5), 0.3)])
+@pytest.mark.parametrize("f", [ch.shifted(sigmoid, -0.5), ch.shifted(tanh, 1.0), ch.shifted(elu(1.5), 0.3)])
 def test_a_shift_changes_the_outputs_and_not_the_slopes(f):
     z = np.linspace(-3.05, 3.0, 21).reshape(3, 7)
     np.testing.assert_allclose(f.derivative(z), (f(z + 1e-6) - f(z - 1e-6)) / 2e-6, atol=1e-8)
@@ -33,44 +33,44 @@ def test_a_shift_changes_the_outputs_and_not_the_slopes(f):
 
 def test_the_shifted_sigmoid_is_half_a_tanh_of_half_the_argument():
     z = np.linspace(-5, 5, 11)
-    np.testing.assert_allclose(ch04.shifted(sigmoid, -0.5)(z), tanh(z / 2) / 2, atol=1e-15)
+    np.testing.assert_allclose(ch.shifted(sigmoid, -0.5)(z), tanh(z / 2) / 2, atol=1e-15)
 
 
 def test_straight_through_steps_forward_and_lies_backward():
-    f, z = ch04.straight_through(), np.array([-2.0, -1.0, -0.1, 0.0, 0.5, 1.0, 1.1])
+    f, z = ch.straight_through(), np.array([-2.0, -1.0, -0.1, 0.0, 0.5, 1.0, 1.1])
     np.testing.assert_array_equal(f(z), [0, 0, 0, 1, 1, 1, 1])
     np.testing.assert_array_equal(f.derivative(z), [0, 1, 1, 1, 1, 1, 0])
 
 
 def test_gains_are_known_where_they_are_known():
-    assert math.isclose(ch04.gain_of(relu), 2.0, rel_tol=1e-6)
-    assert math.isclose(ch04.gain_of(activations.identity), 1.0, rel_tol=1e-6)
-    assert math.isclose(ch04.gain_of(selu), 1.0, rel_tol=1e-6)  # variance 1 and mean 0: the fixed point
+    assert math.isclose(ch.gain_of(relu), 2.0, rel_tol=1e-6)
+    assert math.isclose(ch.gain_of(activations.identity), 1.0, rel_tol=1e-6)
+    assert math.isclose(ch.gain_of(selu), 1.0, rel_tol=1e-6)  # variance 1 and mean 0: the fixed point
 
 
 @pytest.mark.parametrize("f", [relu, gelu, swish(1.0)])
 def test_matched_weights_keep_the_signal_level_for_some_layers_and_others_do_not(f):
-    size = {k: np.hypot(s.mean, s.std)[6] for k in (0.5, 1.0) for s in [ch04.signal(f, k * ch04.gain_of(f))]}
+    size = {k: np.hypot(s.mean, s.std)[6] for k in (0.5, 1.0) for s in [ch.signal(f, k * ch.gain_of(f))]}
     assert 0.4 < size[1.0] < 2.5
     assert size[0.5] < 0.25
 
 
 @pytest.mark.parametrize(("f", "power"), [(relu, 1.0), (activations.square, 2.0), (activations.step, 0.0)])
 def test_the_scale_response_of_a_power_is_the_power(f, power):
-    assert ch04.scale_response(f) == pytest.approx(power, abs=1e-6)
+    assert ch.scale_response(f) == pytest.approx(power, abs=1e-6)
 
 
 def test_the_scale_response_is_the_slope_of_the_variance_map():
     z = np.linspace(-10, 10, 20_001)
     for f in (gelu, tanh, selu):
         low, high = (np.sum(f(s * z) ** 2 * activations.normal_density(z)) for s in (0.999, 1.001))
-        assert ch04.scale_response(f) == pytest.approx(math.log(high / low) / math.log(1.001**2 / 0.999**2), rel=1e-4)
+        assert ch.scale_response(f) == pytest.approx(math.log(high / low) / math.log(1.001**2 / 0.999**2), rel=1e-4)
 
 
 def test_the_error_of_a_signal_is_that_of_backpropagation():
-    s = ch04.signal(tanh, 1.0, n_layers=3, width=7, n=5)
+    s = ch.signal(tanh, 1.0, n_layers=3, width=7, n=5)
     rng = np.random.default_rng(0)
-    network = ch04.classifier(tanh, (7, 7, 7), rng, xavier_normal, np.float64, n_out=2)
+    network = ch.classifier(tanh, (7, 7, 7), rng, xavier_normal, np.float64, n_out=2)
     rng = np.random.default_rng(0)
     a = s.outputs[0]
     for layer, n_in in zip(network.layers[:6:2], (64, 7, 7)):
@@ -86,35 +86,35 @@ def test_the_error_of_a_signal_is_that_of_backpropagation():
 
 def test_silent_units_are_silent_for_every_example():
     z = np.array([[-1.0, 1.0, 0.0], [-2.0, -1.0, 0.0]])
-    assert ch04.silent_fraction(z) == pytest.approx(2 / 3)
+    assert ch.silent_fraction(z) == pytest.approx(2 / 3)
 
 
 def test_pre_activations_are_those_before_each_activation():
-    network = ch04.classifier(PReLU, (5, 4), np.random.default_rng(0), dtype=np.float64)
+    network = ch.classifier(PReLU, (5, 4), np.random.default_rng(0), dtype=np.float64)
     x = np.random.default_rng(1).normal(size=(3, 64))
-    first, second = ch04.hidden_pre_activations(network, x)
+    first, second = ch.hidden_pre_activations(network, x)
     np.testing.assert_array_equal(first, network.layers[0].forward(x))
     np.testing.assert_array_equal(second, network.layers[2].forward(network.layers[1].forward(first)))
 
 
 def test_opposed_cosines_see_a_pair():
     W = np.random.default_rng(0).normal(size=(6, 3))
-    np.testing.assert_allclose(ch04.most_opposed_cosine(np.column_stack([W, -2 * W[:, 1]]))[[1, 3]], -1.0)
+    np.testing.assert_allclose(ch.most_opposed_cosine(np.column_stack([W, -2 * W[:, 1]]))[[1, 3]], -1.0)
 
 
 def test_the_best_of_a_grid_is_the_best_and_divergence_is_infinite():
-    best = ch04.best_of_grid(
-        lambda rng: ch04.classifier(relu, (8,), rng),
+    best = ch.best_of_grid(
+        lambda rng: ch.classifier(relu, (8,), rng),
         (1e-4, 0.3, 1e30),
         seeds=(0, 1),
         epochs=2,
-        train=ch04.some_digits(200),
+        train=ch.some_digits(200),
     )
     assert best.learning_rate == 0.3
     assert best.curves.shape == (2, 2)
     assert np.isinf(best.table[2]).all()
     np.testing.assert_array_equal(best.losses, best.table[1])
-    x, y = ch04.some_digits(200)
+    x, y = ch.some_digits(200)
     assert best.losses[0] == pytest.approx(softmax_cross_entropy(best.networks[0].predict(x), y)[0])
 
 
@@ -122,36 +122,36 @@ def test_the_best_of_a_grid_is_the_best_and_divergence_is_infinite():
 
 
 def test_weight_gradients_of_one_example_share_a_sign_where_inputs_do():
-    x, y = ch04.some_digits(30)
+    x, y = ch.some_digits(30)
     for f, share in ((sigmoid, 1.0), (relu, 1.0), (tanh, 0.0)):
-        network = ch04.classifier(f, (30, 30), np.random.default_rng(2), dtype=np.float64)
-        assert ch04.same_sign_share(network, x, y, layer=2) == share
+        network = ch.classifier(f, (30, 30), np.random.default_rng(2), dtype=np.float64)
+        assert ch.same_sign_share(network, x, y, layer=2) == share
 
 
-@pytest.mark.parametrize("weights", ch04.WEIGHT_SHAPES)
+@pytest.mark.parametrize("weights", ch.WEIGHT_SHAPES)
 def test_selu_settles_whatever_the_shape_of_the_weights(weights):
-    rows = ch04.selu_layers(weights, mean=0.5, std=2.0, width=128, n=100)
+    rows = ch.selu_layers(weights, mean=0.5, std=2.0, width=128, n=100)
     assert abs(rows[-1, 0]) < 0.2
     assert 0.8 < rows[-1, 1] < 1.2
-    assert ch04.selu_layers(weights, 1.5, width=128, n=100)[-1, 1] > 20
+    assert ch.selu_layers(weights, 1.5, width=128, n=100)[-1, 1] > 20
 
 
 def test_units_die_at_large_learning_rates_and_not_at_small_ones():
-    dead = {rate: ch04.dead_runs("ReLU", rate)[0] for rate in (0.1, 2.0)}
+    dead = {rate: ch.dead_runs("ReLU", rate)[0] for rate in (0.1, 2.0)}
     assert dead[0.1].mean() < 0.2 < 0.4 < dead[2.0].mean()
 
 
 def test_decay_turns_prelu_into_relu():
-    assert np.abs(ch04.learned_slopes(decay=0.1, seeds=(0,), epochs=6)).max() < 0.1
-    assert ch04.learned_slopes(seeds=(0,), epochs=6).min() > 0.2
+    assert np.abs(ch.learned_slopes(decay=0.1, seeds=(0,), epochs=6)).max() < 0.1
+    assert ch.learned_slopes(seeds=(0,), epochs=6).min() > 0.2
 
 
 def test_the_ink_task_is_what_it_says():
-    (x, y), (x_new, y_new) = ch04.ink_task()
+    (x, y), (x_new, y_new) = ch.ink_task()
     assert x.shape[1] == x_new.shape[1] == 48
     assert y.shape == (len(x), 1)
     assert y_new.min() == 0 <= y.min() <= y.max() <= 1
-    image = ch04.some_digits()[0][3].reshape(8, 8)
+    image = ch.some_digits()[0][3].reshape(8, 8)
     np.testing.assert_allclose(x[3].reshape(8, 6), image[:, :6])
     assert y[3, 0] == pytest.approx(image[:, 6].mean())
 
@@ -160,8 +160,8 @@ def test_the_ink_task_is_what_it_says():
 
 
 def test_every_gallery_frame_computes_and_names_its_activation():
-    for activation, parameter, weights in itertools.product(ch04.GALLERY, (1, 4), ch04.GAINS):
-        frame = ch04.gallery_frame(activation, parameter, weights)
+    for activation, parameter, weights in itertools.product(ch.GALLERY, (1, 4), ch.GAINS):
+        frame = ch.gallery_frame(activation, parameter, weights)
         assert isinstance(frame, Frame)
         assert frame.text.lower().startswith(activation.lower())
         assert f"variance {weights}" in frame.text
@@ -171,46 +171,46 @@ def test_every_gallery_frame_computes_and_names_its_activation():
 
 
 def test_the_gallery_says_what_the_library_computes():
-    text = ch04.gallery_frame("Swish", 3, "2/n").text
-    s = ch04.signal(swish(1.0), 2.0)
+    text = ch.gallery_frame("Swish", 3, "2/n").text
+    s = ch.signal(swish(1.0), 2.0)
     beta, low, high, *_ = numbers(text)
     assert (beta, low, high) == (1.0, -0.1, 1.1)
     for value in (s.std[-1], s.error[0]):
         assert float(f"{value:.2g}") in numbers(text)
-    assert "exactly 0" in ch04.gallery_frame("binary step", 1, "1/n").text
-    assert "less than a millionth" in ch04.gallery_frame("sigmoid", 1, "4/n").text
-    assert "more than a million" in ch04.gallery_frame("square", 1, "4/n").text
+    assert "exactly 0" in ch.gallery_frame("binary step", 1, "1/n").text
+    assert "less than a millionth" in ch.gallery_frame("sigmoid", 1, "4/n").text
+    assert "more than a million" in ch.gallery_frame("square", 1, "4/n").text
 
 
 @pytest.mark.parametrize(
     ("mean", "batch", "rate"), list(itertools.product((0, 0.5, 1, 2), ("one", "all"), (0.5, 1, 1.8)))
 )
 def test_the_zigzag_says_what_the_path_does(mean, batch, rate):
-    path, condition, same_way, x = ch04.zigzag_path(mean, batch, rate)
+    path, condition, same_way, x = ch.zigzag_path(mean, batch, rate)
     assert path.shape == (61, 2)
     assert condition == pytest.approx(1 + 6 * mean**2, rel=0.35)  # of uniform inputs on mean ± 1
     if mean >= 1 and batch == "one":
         assert x.min() >= 0
         assert same_way == 1.0
-    found = numbers(ch04.zigzag_frame(mean, batch, rate).text)
+    found = numbers(ch.zigzag_frame(mean, batch, rate).text)
     assert round(condition) in found
     assert round(100 * same_way) in found
     assert float(f"{np.linalg.norm(path[-1] - [1, -1]):.2f}") in found
 
 
 def test_dead_frames_say_the_shares_they_draw():
-    frame = ch04.dead_frame(1.0, 0, "ReLU")
-    shares = 100 * ch04.dead_runs("ReLU", 1.0, 0)[0].mean(axis=0)
+    frame = ch.dead_frame(1.0, 0, "ReLU")
+    shares = 100 * ch.dead_runs("ReLU", 1.0, 0)[0].mean(axis=0)
     np.testing.assert_allclose(frame.panels[0].heights, shares)
     assert [round(share) for share in shares] == numbers(frame.text.split("after five epochs")[1])[:3]
     assert "is dead" in frame.text
-    assert "not dead" in ch04.dead_frame(1.0, 0, "leaky ReLU").text
+    assert "not dead" in ch.dead_frame(1.0, 0, "leaky ReLU").text
 
 
 @pytest.mark.parametrize("start", ["0, 3", "1, 0.3"])
 def test_selu_frames_tell_the_fixed_point_from_the_rest(start):
-    assert "has settled" in ch04.selu_frame("uniform", 1.0, start).text
-    assert "does not settle" in ch04.selu_frame("uniform", 1.5, start).text
+    assert "has settled" in ch.selu_frame("uniform", 1.0, start).text
+    assert "does not settle" in ch.selu_frame("uniform", 1.5, start).text
 
 
 def test_initial_biases_reach_the_networks_of_the_dead_figure(monkeypatch):
@@ -221,6 +221,6 @@ def test_initial_biases_reach_the_networks_of_the_dead_figure(monkeypatch):
         seen.append([float(layer.b.value[0]) for layer in network.layers if isinstance(layer, Dense)])
         return 0.0, network, np.zeros(5)
 
-    monkeypatch.setattr(ch04, "_run", spy)
-    ch04.dead_runs.__wrapped__("ReLU", 0.1, -0.5, seeds=(0,))
+    monkeypatch.setattr(ch.experiments, "_run", spy)
+    ch.dead_runs.__wrapped__("ReLU", 0.1, -0.5, seeds=(0,))
     assert seen == [[-0.5, -0.5, -0.5, 0.0]]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from nnlib.autodiff import Value
-from nnlib.course import chapter_06
+from nnlib.course import chapter_06 as ch
 from nnlib.gradcheck import numerical_gradient, relative_error
 from nnlib.widgets import Frame, Lines, Network
 
-NET = chapter_06.two_two_two()
-PASSES = chapter_06.passes(NET)
+NET = ch.two_two_two()
+PASSES = ch.passes(NET)
 
 # Every number of the worked example: where it stands among the passes, and its ten decimals.
 PRINTED = {
@@ -49,9 +49,9 @@ def test_every_number_of_the_worked_example_to_ten_decimals(name):
 @pytest.mark.parametrize(("parameter", "gradient"), [("W1", "dW1"), ("b1", "db1"), ("W2", "dW2"), ("b2", "db2")])
 @pytest.mark.parametrize("n_updates", [0, 100])
 def test_the_gradients_are_the_derivatives_of_the_error(parameter, gradient, n_updates):
-    net = chapter_06.continued(n_updates)[0]
-    measured = numerical_gradient(lambda p: chapter_06.error(replace(net, **{parameter: p})), getattr(net, parameter))
-    assert relative_error(measured, chapter_06.passes(net)[gradient]) < 1e-6
+    net = ch.continued(n_updates)[0]
+    measured = numerical_gradient(lambda p: ch.error(replace(net, **{parameter: p})), getattr(net, parameter))
+    assert relative_error(measured, ch.passes(net)[gradient]) < 1e-6
 
 
 def test_the_tape_gives_the_same_gradients():
@@ -88,53 +88,53 @@ def test_the_run_with_frozen_biases_agrees_with_forty_digits():
                 d[k] * h[j] for k in range(2) for j in range(2)
             ]
             w = [a - slope / 2 for a, slope in zip(w, gradient)]
-    np.testing.assert_allclose(chapter_06.continued(100)[1][-1], float(E), rtol=1e-12)
+    np.testing.assert_allclose(ch.continued(100)[1][-1], float(E), rtol=1e-12)
     assert f"{E:.10f}" == "0.0200468282"
 
 
 def test_training_the_biases_pays_and_frozen_ones_stay():
-    errors = {biases: chapter_06.continued(1000, biases)[1][-1] for biases in chapter_06.BIASES}
+    errors = {biases: ch.continued(1000, biases)[1][-1] for biases in ch.BIASES}
     assert errors["untied"] < errors["tied"] < 0.5 * errors["frozen"]
-    np.testing.assert_array_equal(chapter_06.continued(1000, "frozen")[0].b1, NET.b1)
-    assert np.ptp(chapter_06.continued(1000, "tied")[0].b2) == 0 < np.ptp(chapter_06.continued(1000, "untied")[0].b2)
+    np.testing.assert_array_equal(ch.continued(1000, "frozen")[0].b1, NET.b1)
+    assert np.ptp(ch.continued(1000, "tied")[0].b2) == 0 < np.ptp(ch.continued(1000, "untied")[0].b2)
 
 
 def test_pack_and_unpack_are_inverses_and_unpack_gives_windows():
     sizes = (3, 5, 2)
     vector = np.arange(3 * 5 + 5 + 5 * 2 + 2.0)
-    weights, biases = chapter_06.unpack(vector, sizes)
+    weights, biases = ch.unpack(vector, sizes)
     assert [W.shape for W in weights] == [(3, 5), (5, 2)]
-    np.testing.assert_array_equal(chapter_06.pack(weights, biases), vector)
+    np.testing.assert_array_equal(ch.pack(weights, biases), vector)
     biases[1][...] = -1.0
     np.testing.assert_array_equal(vector[-2:], -1.0)
     with pytest.raises(ValueError, match="32 parameters"):
-        chapter_06.unpack(vector[:-1], sizes)
+        ch.unpack(vector[:-1], sizes)
 
 
 # --- the figures ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unit", chapter_06.UNITS)
+@pytest.mark.parametrize("unit", ch.UNITS)
 def test_the_nudge_figure_measures_what_it_says(unit):
-    layer, i = chapter_06.UNITS[unit]
+    layer, i = ch.UNITS[unit]
     delta = PASSES[f"dz{layer}"][0, i]
-    small = (chapter_06.error_nudged(NET, unit, 1e-5) - chapter_06.error_nudged(NET, unit, -1e-5)) / 2e-5
+    small = (ch.error_nudged(NET, unit, 1e-5) - ch.error_nudged(NET, unit, -1e-5)) / 2e-5
     assert abs(small - delta) < 1e-6 * abs(delta)
     for nudge in np.arange(-8, 9) / 4:
-        frame = chapter_06.nudge_frame(unit=unit, nudge=float(nudge))
+        frame = ch.nudge_frame(unit=unit, nudge=float(nudge))
         picture, curve = frame.panels
         assert isinstance(picture, Network)
         assert isinstance(curve, Lines)
         if nudge:
-            change = chapter_06.error_nudged(NET, unit, nudge) - PASSES["E"]
+            change = ch.error_nudged(NET, unit, nudge) - PASSES["E"]
             assert min(abs(n - change) for n in numbers_in(frame.text)) < 6e-6
             assert min(abs(n - delta * nudge) for n in numbers_in(frame.text)) < 6e-6
 
 
 @pytest.mark.parametrize("updates", [0, 1, 10, 100, 1000, 10000])
 def test_every_step_says_its_numbers_with_ten_decimals(updates):
-    p = chapter_06.passes(chapter_06.continued(updates)[0])
-    texts = [chapter_06.step_frame(step=step, updates=updates).text for step in range(20)]
+    p = ch.passes(ch.continued(updates)[0])
+    texts = [ch.step_frame(step=step, updates=updates).text for step in range(20)]
     said = {  # step: the numbers that its sentence must contain
         1: (p["z1"][0, 0], p["a1"][0, 0]), 2: (p["z1"][0, 1], p["a1"][0, 1]),
         3: (p["z2"][0, 0], p["a2"][0, 0]), 4: (p["z2"][0, 1], p["a2"][0, 1]), 5: (*p["errors"][0], p["E"]),
@@ -144,8 +144,8 @@ def test_every_step_says_its_numbers_with_ten_decimals(updates):
         13: (p["da1"][0, 1], p["slope1"][0, 1], p["dz1"][0, 1]),
         14: (p["dW1"][0, 0],), 15: (p["dW1"][1, 0],), 16: tuple(p["dW1"][:, 1]),
         17: (p["db1"].sum(), p["db2"].sum()),
-        18: tuple((chapter_06.continued(updates)[0].W2 - 0.5 * p["dW2"]).ravel()),
-        19: tuple((chapter_06.continued(updates)[0].W1 - 0.5 * p["dW1"]).ravel()),
+        18: tuple((ch.continued(updates)[0].W2 - 0.5 * p["dW2"]).ravel()),
+        19: tuple((ch.continued(updates)[0].W1 - 0.5 * p["dW1"]).ravel()),
     }  # fmt: skip
     for step, numbers in said.items():
         for number in numbers:
@@ -154,8 +154,8 @@ def test_every_step_says_its_numbers_with_ten_decimals(updates):
 
 
 def test_the_paths_of_the_steps():
-    to_w5 = set(chapter_06.step_frame(step=8, updates=0).panels[0].highlight)
-    to_w1 = set(chapter_06.step_frame(step=14, updates=0).panels[0].highlight)
+    to_w5 = set(ch.step_frame(step=8, updates=0).panels[0].highlight)
+    to_w1 = set(ch.step_frame(step=14, updates=0).panels[0].highlight)
     assert {place for place in to_w5 if len(place) == 3} == {(2, 0, 0), (1, 0, 0)}  # E, o1, w5
     assert {place for place in to_w1 if len(place) == 3} == {(2, 0, 0), (2, 1, 0), (1, 0, 0), (1, 0, 1), (0, 0, 0)}
 
@@ -163,10 +163,10 @@ def test_the_paths_of_the_steps():
 @pytest.mark.parametrize("kind", ["forward", "central"])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_the_difference_figure_says_the_order_of_its_error(kind, precision):
-    for exponent in chapter_06.EXPONENTS:
-        frame = chapter_06.difference_frame(kind=kind, precision=precision, exponent=exponent)
+    for exponent in ch.EXPONENTS:
+        frame = ch.difference_frame(kind=kind, precision=precision, exponent=exponent)
         assert isinstance(frame, Frame)
-        error = chapter_06.relative_errors(kind, 10.0**exponent, getattr(np, precision))[0]
+        error = ch.relative_errors(kind, 10.0**exponent, getattr(np, precision))[0]
         number, percent = re.search(r"about ([0-9.e−]+?)(%?)\. ", frame.text).groups()
         said = float(number.replace("−", "-")) / (100 if percent else 1)
         assert 0.3 < said / max(error, 1e-14) < 3.2
@@ -174,8 +174,8 @@ def test_the_difference_figure_says_the_order_of_its_error(kind, precision):
 
 def test_the_error_of_a_difference_is_a_v():
     eps = 10.0 ** np.arange(-13.0, 0.0)
-    forward, central = (chapter_06.relative_errors(kind, eps) for kind in ("forward", "central"))
+    forward, central = (ch.relative_errors(kind, eps) for kind in ("forward", "central"))
     assert 1e-9 < eps[forward.argmin()] < 1e-6 < eps[central.argmin()] < 1e-3
     assert central.min() < 0.1 * forward.min()
-    single = chapter_06.relative_errors("central", 10.0 ** np.arange(-6.0, 0.0), np.float32)
+    single = ch.relative_errors("central", 10.0 ** np.arange(-6.0, 0.0), np.float32)
     assert single.min() > 1e-7  # no step makes a float32 check pass comfortably

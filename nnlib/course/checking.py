@@ -102,8 +102,7 @@ def register(exercise):
 
 def exercises(chapter):
     """All exercises of a chapter, a dict by name, in the order of their registration."""
-    module = f"nnlib.course.chapter_{chapter:02d}"
-    importlib.import_module(module)
+    importlib.import_module(f"nnlib.course.chapter_{chapter:02d}.exercises")
     return {name: exercise for name, exercise in _EXERCISES.items() if name.startswith(f"{chapter:02d}.")}
 
 
