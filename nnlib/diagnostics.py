@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nnlib.activations import normal_density
 from nnlib.gradcheck import _generators
-from nnlib.layers import Activation
+from nnlib.layers import Activation, PReLU, RReLU
 from nnlib.network import Sequential
 from nnlib.parameters import named_parameters
+from nnlib.preprocessing import condition_number
 from nnlib.regularizers import INCOMING
 
 
@@ -142,15 +144,7 @@ def condition_numbers(network, x):
     dict of str to float
         By name, "input" first: largest over smallest eigenvalue.
     """
-    return dict(_at_each_output(network, x, lambda name, h: (name, _condition(_by_unit(h)))))
-
-
-def _condition(h):
-    singular = np.linalg.svd(h.astype(np.float64), compute_uv=False)
-    rounding = singular[0] * max(h.shape) * np.finfo(h.dtype).eps
-    if len(singular) < h.shape[1] or singular[-1] <= rounding:
-        return math.inf
-    return float((singular[0] / singular[-1]) ** 2)
+    return dict(_at_each_output(network, x, lambda name, h: (name, condition_number(_by_unit(h)))))
 
 
 def _at_each_output(network, x, measure, training=False):
@@ -183,6 +177,94 @@ def _by_unit(a):
 
 def _norm(a):
     return float(np.linalg.norm(np.ravel(a).astype(np.float64)))
+
+
+# --- signals in layers of one kind ------------------------------------------------------------------------------------
+
+
+def pre_activations(network, x):
+    """Pre-activations z (N, n) of every activation layer of a network, for a batch x; copies."""
+    z, found = network.at_the_door(x), []
+    with untouched(network):
+        for layer in network.layers:
+            if isinstance(layer, Activation | PReLU | RReLU):
+                found.append(z.copy())
+            z = layer.forward(z)
+    return found
+
+
+def silent_fraction(z):
+    """Share of the units with z <= 0 for every example.  z (N, n).  Behind a ReLU such a unit is dead."""
+    return float(np.mean(np.all(z <= 0, axis=0)))
+
+
+def gain_of(f, n=200_001):
+    """1 / E f(z)^2 for z ~ N(0, 1): with weights of variance gain / n_in, z keeps variance 1 from layer to layer."""
+    z = np.linspace(-10.0, 10.0, n)
+    return 1.0 / float(np.sum(f(z) ** 2 * normal_density(z)) * (z[1] - z[0]))
+
+
+def scale_response(f, n=200_001):
+    """E[z f(z) f'(z)] / E[f(z)^2] for z ~ N(0, 1): by what power of a small change of its input's variance the variance
+    (mean square) of a layer's output changes.  Above 1 an error of scale grows from layer to layer, below 1 it heals.
+    """
+    z = np.linspace(-10.0, 10.0, n)
+    density, a = normal_density(z), f(z)
+    return float((z * a * f.derivative(z, a)) @ density / (a * a @ density))
+
+
+def matched_to(f):
+    """Initializer with the variance ``gain_of(f) / n_in``: for ReLU, He's."""
+    gain = gain_of(f)
+
+    def init(rng, shape):
+        return rng.normal(0.0, math.sqrt(gain / shape[0]), shape)
+
+    return init
+
+
+class Propagation(NamedTuple):
+    """What happens to a batch on its way through equal layers: entry 0 is the input, entry l the output of layer l."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    error: np.ndarray  # root mean square of dL/da, 1 at the last layer
+    outputs: list
+
+
+def propagate(f, x, gain, *, n_layers, width, rng):
+    """Send a batch through ``n_layers`` layers z = a W, a = f(z) with W ~ N(0, gain / n_in), and a random error back.
+
+    Parameters
+    ----------
+    f : Elementwise
+    x : ndarray (N, D)
+    gain : float
+        `gain_of` the activation keeps the signal's size.
+    n_layers, width : int
+    rng : np.random.Generator
+        Draws the weights, then the error, N(0, 1) at the last layer's outputs.
+
+    Returns
+    -------
+    Propagation
+        Infinite or NaN where the signal overflowed.
+    """
+    a, steps, outputs = x, [], [x]
+    with np.errstate(all="ignore"):
+        for _ in range(n_layers):
+            W = rng.normal(0.0, math.sqrt(gain / a.shape[1]), (a.shape[1], width))
+            z = a @ W
+            a = f(z)
+            steps.append((W, f.derivative(z, a)))
+            outputs.append(a)
+        error, da = [1.0], rng.normal(size=a.shape)
+        for W, slope in reversed(steps):
+            da = (da * slope) @ W.T
+            error.append(float(np.sqrt(np.mean(da**2))))
+        means = np.array([np.mean(a) for a in outputs])
+        stds = np.array([np.std(a) for a in outputs])
+    return Propagation(means, stds, np.array(error[::-1]), outputs)
 
 
 # --- curvature --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from nnlib import activations, archive, layers
+from nnlib.initializers import xavier_normal
 from nnlib.layers.layer import Layer
 from nnlib.parameters import Parameter
 
@@ -138,6 +139,33 @@ class Sequential(Layer):
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+def mlp(sizes, activation, init, rng, *, dtype=np.float32):
+    """A multilayer perceptron: Dense layers from ``sizes[0]`` inputs to ``sizes[-1]`` outputs, an activation between.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        ``(64, 32, 10)`` has 64 inputs, 32 hidden units and 10 outputs, which are linear (logits, for a classifier).
+    activation : Elementwise or callable
+        ``relu``, or a function without arguments that returns a new layer, such as ``PReLU``.
+    init : callable
+        First weights of the hidden layers: the initializer that fits the activation.  The output layer has Xavier's.
+    rng : np.random.Generator
+    dtype : np.float32 or np.float64
+
+    Returns
+    -------
+    Sequential
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"mlp takes the number of inputs, of the units of each layer and of outputs, got {sizes!r}")
+    parts = []
+    for n_in, n_out in itertools.pairwise(sizes[:-1]):
+        between = layers.Activation(activation) if isinstance(activation, activations.Elementwise) else activation()
+        parts += [layers.Dense(n_in, n_out, init), between]
+    return Sequential(*parts, layers.Dense(sizes[-2], sizes[-1], xavier_normal), rng=rng, dtype=dtype)
 
 
 class Table(str):

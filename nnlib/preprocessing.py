@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+EPS = np.finfo(np.float64).eps
+
 
 class Transform:
     """What all transforms share: ``fit(x)`` -> itself, ``transform(x)`` or a plain call, ``inverse(z)``."""
@@ -301,7 +303,8 @@ class Pipeline(Transform):
 
 def condition_number(x, bias=False):
     """lambda_max / lambda_min of x^T x / N, the curvatures of least squares on x (N, D): gradient descent takes steps
-    in proportion to it.  Infinite where the features depend on each other; x is *not* centered.
+    in proportion to it.  Infinite where the features depend on each other, up to the rounding of x's dtype; x is *not*
+    centered.
 
     Parameters
     ----------
@@ -312,20 +315,21 @@ def condition_number(x, bias=False):
     x = np.asarray(x)
     if x.ndim != 2 or not x.size or x.dtype.kind not in "iubf":
         raise ValueError(f"condition_number takes real numbers of shape (N, D), got {x.dtype} {x.shape}")
+    eps = np.finfo(x.dtype).eps if x.dtype.kind == "f" else EPS
     x = x.astype(np.float64)
     if not np.isfinite(x).all():
         raise ValueError("condition_number takes finite numbers, got NaN or infinity")
     if bias:
         x = np.column_stack([x, np.ones(len(x))])
     singular = np.linalg.svd(x, compute_uv=False)
-    if _rank(singular, x.shape) < x.shape[1]:
+    if _rank(singular, x.shape, eps) < x.shape[1]:
         return math.inf
     return float((singular[0] / singular[-1]) ** 2)
 
 
-def _rank(singular, shape):
+def _rank(singular, shape, eps=EPS):
     """How many singular values are not zero but for rounding."""
-    return int(np.count_nonzero(singular > singular[0] * max(shape) * np.finfo(np.float64).eps))
+    return int(np.count_nonzero(singular > singular[0] * max(shape) * eps))
 
 
 def _count(n):

@@ -5,26 +5,43 @@ import math
 import numpy as np
 import pytest
 
-from nnlib import diagnostics
-from nnlib.activations import relu, tanh
+from nnlib import activations, diagnostics
+from nnlib.activations import gelu, relu, selu, tanh
 from nnlib.diagnostics import (
     condition_numbers,
     dead_units,
+    gain_of,
     gradient_profile,
     hessian_vector_product,
     lanczos,
     loss_along,
+    matched_to,
     normalized,
+    pre_activations,
+    propagate,
     random_directions,
+    scale_response,
     sharpness,
     signal_profile,
+    silent_fraction,
     sparsity,
 )
 from nnlib.gradcheck import relative_error
-from nnlib.initializers import orthogonal
-from nnlib.layers import LSTM, Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Residual
+from nnlib.initializers import he_normal, orthogonal, xavier_normal
+from nnlib.layers import (
+    LSTM,
+    Activation,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    PReLU,
+    Residual,
+)
 from nnlib.losses import mean_squared_error, softmax_cross_entropy
-from nnlib.network import Sequential
+from nnlib.network import Sequential, mlp
 
 
 def network_of(*layers, seed=0, dtype=np.float64):
@@ -485,11 +502,69 @@ def restless():
     return network, x, y
 
 
+# --- signals in layers of one kind -----------------------------------------------------------------------------------
+
+
+def test_gains_are_known_where_they_are_known():
+    assert math.isclose(gain_of(relu), 2.0, rel_tol=1e-6)
+    assert math.isclose(gain_of(activations.identity), 1.0, rel_tol=1e-6)
+    assert math.isclose(gain_of(selu), 1.0, rel_tol=1e-6)  # variance 1 and mean 0: the fixed point
+
+
+def test_matched_weights_have_the_variance_that_keeps_the_signal():
+    W = matched_to(relu)(np.random.default_rng(0), (200, 300))
+    assert W.var() * 200 == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(("f", "power"), [(relu, 1.0), (activations.square, 2.0), (activations.step, 0.0)])
+def test_the_scale_response_of_a_power_is_the_power(f, power):
+    assert scale_response(f) == pytest.approx(power, abs=1e-6)
+
+
+def test_the_scale_response_is_the_slope_of_the_variance_map():
+    z = np.linspace(-10, 10, 20_001)
+    for f in (gelu, tanh, selu):
+        low, high = (np.sum(f(s * z) ** 2 * activations.normal_density(z)) for s in (0.999, 1.001))
+        assert scale_response(f) == pytest.approx(math.log(high / low) / math.log(1.001**2 / 0.999**2), rel=1e-4)
+
+
+def test_the_error_of_propagate_is_that_of_backpropagation():
+    x = np.random.default_rng(1).normal(size=(5, 6))
+    s = propagate(tanh, x, 1.0, n_layers=3, width=7, rng=np.random.default_rng(0))
+    network = mlp((6, 7, 7, 7, 2), tanh, xavier_normal, np.random.default_rng(0), dtype=np.float64)
+    rng, a = np.random.default_rng(0), x
+    for layer, n_in in zip(network.layers[:6:2], (6, 7, 7)):
+        layer.W.value[...] = rng.normal(0.0, math.sqrt(1.0 / n_in), (n_in, 7))
+    for layer in network.layers[:6]:
+        a = layer.forward(a)
+    np.testing.assert_allclose(a, s.outputs[-1])
+    da = rng.normal(size=a.shape)
+    for layer in reversed(network.layers[:6]):
+        da = layer.backward(da)
+    assert math.isclose(s.error[0], math.sqrt(np.mean(da**2)), rel_tol=1e-9)
+    np.testing.assert_allclose(s.std, [np.std(a) for a in s.outputs])
+    np.testing.assert_allclose(s.mean, [np.mean(a) for a in s.outputs])
+
+
+def test_silent_units_are_silent_for_every_example():
+    z = np.array([[-1.0, 1.0, 0.0], [-2.0, -1.0, 0.0]])
+    assert silent_fraction(z) == pytest.approx(2 / 3)
+
+
+def test_pre_activations_are_those_before_each_activation():
+    network = mlp((64, 5, 4, 10), PReLU, he_normal, np.random.default_rng(0), dtype=np.float64)
+    x = np.random.default_rng(1).normal(size=(3, 64))
+    first, second = pre_activations(network, x)
+    np.testing.assert_array_equal(first, network.layers[0].forward(x))
+    np.testing.assert_array_equal(second, network.layers[2].forward(network.layers[1].forward(first)))
+
+
 LOOKS = {
     "signal_profile": lambda n, x, y: signal_profile(n, x, training=True),
     "gradient_profile": lambda n, x, y: gradient_profile(n, softmax_cross_entropy, x, y, training=True),
     "dead_units": lambda n, x, y: dead_units(n, x),
     "sparsity": lambda n, x, y: sparsity(n, x),
+    "pre_activations": lambda n, x, y: pre_activations(n, x),
     "condition_numbers": lambda n, x, y: condition_numbers(n, x),
     "hessian_vector_product": lambda n, x, y: hessian_vector_product(
         n, softmax_cross_entropy, x, y, np.ones(n.theta.size)
@@ -642,4 +717,6 @@ def test_everything_public_stands_in_the_list_of_looks():
         for name, thing in vars(diagnostics).items()
         if getattr(thing, "__module__", "") == diagnostics.__name__ and not name.startswith("_") and callable(thing)
     }
-    assert public - {"Signal", "GradientNorms", "Spectrum", "lanczos", "normalized", "untouched"} == set(LOOKS)
+    no_look = {"Signal", "GradientNorms", "Spectrum", "Propagation", "lanczos", "normalized", "untouched"}
+    of_an_activation = {"gain_of", "scale_response", "matched_to", "propagate", "silent_fraction"}
+    assert public - no_look - of_an_activation == set(LOOKS)

@@ -12,11 +12,11 @@ from nnlib import losses, schedules
 from nnlib.activations import ONE, ZERO, relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
 from nnlib.gradcheck import Report, check_gradients, directional_check, numerical_gradient, relative_error
-from nnlib.initializers import constant, normal, uniform, xavier_normal
+from nnlib.initializers import constant, he_normal, normal, uniform, xavier_normal
 from nnlib.layers import Activation, AngularDense, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
 from nnlib.metrics import accuracy, predicted_classes
-from nnlib.network import Sequential
+from nnlib.network import Sequential, mlp
 from nnlib.optimizers import SGD, Adam, Momentum, Optimizer, ParameterAverage, clip_by_norm, clip_by_value
 from nnlib.parameters import Parameter
 from nnlib.reductions import along_long_rows, extremes, ones, sum_along, total
@@ -732,3 +732,19 @@ def test_a_parameter_keeps_what_its_initializer_gave():
     np.testing.assert_array_equal(layer.b.value, 0.0)
     assert [p.decay for p in layer.parameters] == [True, False]
     assert Parameter((2, 3), constant(1)).size == 6
+
+
+def test_an_mlp_has_its_sizes_and_draws_in_the_order_of_its_layers():
+    network = mlp((3, 5, 4, 2), relu, he_normal, np.random.default_rng(0), dtype=np.float64)
+    assert repr(network) == repr(
+        Sequential(Dense(3, 5, he_normal), Activation(relu), Dense(5, 4, he_normal), Activation(relu), Dense(4, 2))
+    )
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(network.layers[0].W.value, he_normal(rng, (3, 5)))
+    np.testing.assert_array_equal(network.layers[2].W.value, he_normal(rng, (5, 4)))
+    np.testing.assert_array_equal(network.layers[4].W.value, xavier_normal(rng, (4, 2)))
+    assert network.theta.dtype == np.float64
+    assert mlp((3, 5, 2), PReLU, he_normal, np.random.default_rng(0)).predict(np.ones((1, 3))).shape == (1, 2)
+    assert mlp((3, 2), relu, he_normal, np.random.default_rng(0)).theta.size == 8
+    with pytest.raises(ValueError, match="number of inputs"):
+        mlp((3,), relu, he_normal, np.random.default_rng(0))

@@ -43,6 +43,7 @@ DRAWINGS = {
     "plot_curves": lambda ax: plotting.plot_curves([0, 1, 2], {"a": [1, 2, 3]}, ax, x_label="step", y_label="loss"),
     "plot_history": lambda ax: plotting.plot_history(HISTORY, ax),
     "spread": lambda ax: plotting.spread([1, 2, 3], [[1, 2, 3], [2, 2, 2]], ax, label="tanh", x_label="s", y_label="l"),
+    "plot_runs": lambda ax: plotting.plot_runs({"tanh": [0.1, 0.2]}, ax, x_label="loss"),
     "plot_elementwise": lambda ax: plotting.plot_elementwise(relu, ax),
     "plot_decision": lambda ax: plotting.plot_decision(lambda p: p[:, 0], np.eye(2), [0, 1], ax, n=11),
     "plot_points": lambda ax: plotting.plot_points(np.eye(2), [0, 1], ax),
@@ -83,6 +84,7 @@ def test_every_axis_with_ticks_has_a_label(name):
     ax = DRAWINGS[name](None)
     if name != "heat_table":  # its rows and columns have names
         assert ax.get_xlabel() or not len(ax.get_xticks())
+    if name not in ("heat_table", "plot_runs"):
         assert ax.get_ylabel() or not len(ax.get_yticks())
 
 
@@ -198,6 +200,14 @@ def test_spread_is_the_median_and_the_range(rng):
         assert (column.min(), column.max()) == (runs[:, i].min(), runs[:, i].max())
     with pytest.raises(ValueError, match=r"\(n_runs, 6\), got \(5, 7\)"):
         plotting.spread(range(6), runs, label="tanh")
+
+
+def test_runs_are_a_dot_per_seed_and_a_bar_at_the_mean():
+    ax = plotting.plot_runs({"tanh": [0.1, 0.3], "relu": [0.5, 0.1]}, x_label="loss", log=True)
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0.1, 0.3])
+    np.testing.assert_allclose(ax.lines[1].get_xdata(), 0.2)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["tanh", "relu"]
+    assert ax.get_xscale() == "log"
 
 
 def test_elementwise_shows_value_and_derivative_and_no_line_at_a_jump():

@@ -12,7 +12,7 @@ from nnlib.gradcheck import numerical_gradient, relative_error
 from nnlib.initializers import xavier_normal, zeros
 from nnlib.layers import Activation, Dense
 from nnlib.losses import binary_cross_entropy
-from nnlib.network import Sequential
+from nnlib.network import Sequential, mlp
 from nnlib.optimizers import Adam
 from nnlib.training import fit
 
@@ -120,15 +120,6 @@ def region_of(x):
     return np.where(x1 * x2 > 0, outer.astype(int), np.where(x1 > 0, 2, 3))
 
 
-def small_network(n_hidden, n_out, h, rng, n_in=2, depth=1):
-    """``depth`` hidden layers of ``n_hidden`` units with activation h, and a linear output layer."""
-    layers, n = [], n_in
-    for _ in range(depth):
-        layers += [Dense(n, n_hidden, xavier_normal), Activation(h)]
-        n = n_hidden
-    return Sequential(*layers, Dense(n, n_out, xavier_normal), rng=rng)
-
-
 def order_of(sources):
     """An order in which the nodes of {node: its sources} can be computed; a cycle raises `graphlib.CycleError`."""
     return list(TopologicalSorter(sources).static_order())
@@ -196,7 +187,7 @@ def kernel_ridge(x, y, gamma=2.0, ridge=0.5):
 
 def network_trainer(width, rng):
     """train(x, y) -> predict, for logistic regression (width 0) or one hidden layer of ``width`` ReLU units."""
-    network = small_network(width, 1, relu, rng, depth=min(width, 1))
+    network = mlp((2, width, 1) if width else (2, 1), relu, xavier_normal, rng)
 
     def train(x, y):
         pair = x, y[:, None].astype(np.float32)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnlib import activations
-from nnlib.activations import Elementwise, normal_density, selu, sigmoid, step
+from nnlib.activations import Elementwise, selu, sigmoid, step
 from nnlib.data import digits
+from nnlib.diagnostics import pre_activations, propagate, silent_fraction
 from nnlib.initializers import he_normal, xavier_normal
-from nnlib.layers import Activation, Dense, PReLU
+from nnlib.layers import Dense, PReLU
 from nnlib.losses import binary_cross_entropy, softmax_cross_entropy
 from nnlib.metrics import accuracy
-from nnlib.network import Sequential
+from nnlib.network import Sequential, mlp
 from nnlib.optimizers import SGD
 from nnlib.training import Diverged, fit
 
@@ -24,26 +25,6 @@ def some_digits(n=1500):
     x, y = (part[:n].copy() for part in digits().train)
     x.flags.writeable = y.flags.writeable = False
     return x, y
-
-
-def classifier(activation, hidden, rng, init=he_normal, dtype=np.float32, n_in=64, n_out=10):
-    """Dense layers of the sizes ``hidden`` with an activation after each, and a dense output layer of logits.
-
-    Parameters
-    ----------
-    activation : Elementwise or callable
-        ``relu``, or a function without arguments that returns a new layer, such as ``PReLU``.
-    hidden : tuple of int
-        Units per hidden layer.
-    init : callable
-        First weights of the hidden layers; the output layer has Xavier's.
-    """
-    layers, width = [], n_in
-    for n in hidden:
-        between = Activation(activation) if isinstance(activation, Elementwise) else activation()
-        layers += [Dense(width, n, init), between]
-        width = n
-    return Sequential(*layers, Dense(width, n_out, xavier_normal), rng=rng, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -140,27 +121,6 @@ def straight_through(z_limit=1.0):
     return Elementwise("straight_through_step", step.kernel, slope, (z_limit,))
 
 
-def hidden_pre_activations(network, x):
-    """Pre-activations z (N, n) of every activation layer, for a batch x; copies."""
-    z, found = x, []
-    for layer in network.layers:
-        if type(layer).__name__ in ("Activation", "PReLU", "RReLU"):
-            found.append(z.copy())
-        z = layer.forward(z)
-    return found
-
-
-def silent_fraction(z):
-    """Share of the units with z <= 0 for every example.  z (N, n).  Behind a ReLU such a unit is dead."""
-    return float(np.mean(np.all(z <= 0, axis=0)))
-
-
-def second_moment_condition(a):
-    """Condition number of a^T a / N, the curvature that the next linear layer sees under a squared error.  a (N, n)"""
-    eigenvalues = np.linalg.eigvalsh(a.T @ a / len(a))
-    return float(eigenvalues[-1] / eigenvalues[0])
-
-
 def same_sign_share(network, x, y, layer, n_examples=1):
     """Share of the units of a Dense layer whose weight gradients are all >= 0 or all <= 0.
 
@@ -190,7 +150,7 @@ def learned_slopes(decay=0.0, seeds=(0, 1, 2), epochs=10, learning_rate=0.2):
     x, y = some_digits()
     found = []
     for s in seeds:
-        network = classifier(lambda: PReLU(64), (64, 64, 64), np.random.default_rng(s))
+        network = mlp((64, 64, 64, 64, 10), lambda: PReLU(64), he_normal, np.random.default_rng(s))
         rectifiers = [layer for layer in network.layers if isinstance(layer, PReLU)]
 
         def penalty(network, rectifiers=rectifiers):
@@ -250,63 +210,11 @@ def ink_task():
     return part(some_digits()[0]), part(digits().validation.x)
 
 
-def gain_of(f, n=200_001):
-    """1 / E f(z)^2 for z ~ N(0, 1): with weights of variance gain / n_in, z keeps variance 1 from layer to layer."""
-    z = np.linspace(-10.0, 10.0, n)
-    return 1.0 / float(np.sum(f(z) ** 2 * normal_density(z)) * (z[1] - z[0]))
-
-
-def scale_response(f, n=200_001):
-    """E[z f(z) f'(z)] / E[f(z)^2] for z ~ N(0, 1): by what power of a small change of its input's variance the variance
-    (mean square) of a layer's output changes.  Above 1 an error of scale grows from layer to layer, below 1 it heals.
-    """
-    z = np.linspace(-10.0, 10.0, n)
-    density, a = normal_density(z), f(z)
-    return float((z * a * f.derivative(z, a)) @ density / (a * a @ density))
-
-
-def matched_to(f):
-    """Initializer with the variance ``gain_of(f) / n_in``: for ReLU, He's."""
-    gain = gain_of(f)
-
-    def init(rng, shape):
-        return rng.normal(0.0, math.sqrt(gain / shape[0]), shape)
-
-    return init
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What happens to a batch on its way through equal layers: entry 0 is the input, entry l the output of layer l."""
-
-    mean: np.ndarray
-    std: np.ndarray
-    error: np.ndarray  # root mean square of dL/da, 1 at the last layer
-    outputs: list
-
-
 def signal(f, gain, n_layers=20, width=100, n=100, seed=0):
-    """Send n digits, scaled to mean 0 and variance 1, through layers with weights N(0, gain / n_in) and the activation
-    f, and a random error back.  float64; what overflows is infinite.
-    """
-    rng = np.random.default_rng(seed)
+    """Send n digits, scaled to mean 0 and variance 1, through layers of f: `propagate`."""
     x = some_digits()[0][:n].astype(np.float64)
     x = (x - x.mean()) / x.std()
-    a, steps, outputs = x, [], [x]
-    with np.errstate(all="ignore"):
-        for _ in range(n_layers):
-            W = rng.normal(0.0, math.sqrt(gain / a.shape[1]), (a.shape[1], width))
-            z = a @ W
-            a = f(z)
-            steps.append((W, f.derivative(z, a)))
-            outputs.append(a)
-        error, da = [1.0], rng.normal(size=a.shape)
-        for W, slope in reversed(steps):
-            da = (da * slope) @ W.T
-            error.append(float(np.sqrt(np.mean(da**2))))
-        means = np.array([np.mean(a) for a in outputs])
-        stds = np.array([np.std(a) for a in outputs])
-    return Signal(means, stds, np.array(error[::-1]), outputs)
+    return propagate(f, x, gain, n_layers=n_layers, width=width, rng=np.random.default_rng(seed))
 
 
 @functools.cache
@@ -320,7 +228,7 @@ def dead_runs(activation, learning_rate, bias=0.0, seeds=(0, 1, 2), epochs=5):
     f = {"ReLU": activations.relu, "leaky ReLU": activations.leaky_relu(0.1)}[activation]
 
     def build(rng):
-        network = classifier(f, (64, 64, 64), rng)
+        network = mlp((64, 64, 64, 64, 10), f, he_normal, rng)
         for layer in network.layers[:-1]:
             if isinstance(layer, Dense):
                 layer.b.value[...] = bias
@@ -331,7 +239,7 @@ def dead_runs(activation, learning_rate, bias=0.0, seeds=(0, 1, 2), epochs=5):
     for s in seeds:
         _, network, curve = _run(build, learning_rate, s, epochs, x, y, softmax_cross_entropy, 50)
         with np.errstate(all="ignore"):
-            silent.append([silent_fraction(z) for z in hidden_pre_activations(network, x)])
+            silent.append([silent_fraction(z) for z in pre_activations(network, x)])
         curves.append(curve)
     return np.array(silent), np.array(curves)
 

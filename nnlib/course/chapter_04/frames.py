@@ -8,6 +8,7 @@ from nnlib import activations
 from nnlib.activations import Elementwise, selu, sigmoid, step
 from nnlib.course.chapter_04.experiments import dead_runs, selu_layers, signal
 from nnlib.course.words import number, size
+from nnlib.preprocessing import condition_number
 from nnlib.widgets import Bars, Field, Frame, Histogram, Lines
 
 #: Name in the figure -> the function, or a family of functions with the name of its parameter and its four values.
@@ -117,8 +118,8 @@ def zigzag_path(mean, batch, rate, n_steps=60, n_examples=200):
     rng = np.random.default_rng(4)
     x = mean + rng.uniform(-1.0, 1.0, (n_examples, 2))
     target = x @ np.array([1.0, -1.0])
-    curvatures = np.linalg.eigvalsh(x.T @ x / n_examples)
-    learning_rate = rate / (curvatures[-1] if batch == "all" else 2.0 * curvatures[-1])
+    largest = np.linalg.eigvalsh(x.T @ x / n_examples)[-1]
+    learning_rate = rate / (largest if batch == "all" else 2.0 * largest)
     path = [np.array([-1.5, -0.5])]
     for k in range(n_steps):
         rows = slice(None) if batch == "all" else slice(k % n_examples, k % n_examples + 1)
@@ -127,7 +128,7 @@ def zigzag_path(mean, batch, rate, n_steps=60, n_examples=200):
     path = np.array(path)
     moves = np.diff(path, axis=0)[np.linalg.norm(path[:-1] - np.array([1.0, -1.0]), axis=1) > 0.01]  # still on the way
     same_way = float(np.mean(moves[:, 0] * moves[:, 1] >= 0))
-    return path, float(curvatures[-1] / curvatures[0]), same_way, x
+    return path, condition_number(x), same_way, x
 
 
 def zigzag_frame(mean, batch, rate):
