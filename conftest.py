@@ -21,3 +21,6 @@ os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, n
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
+
+sys.path.append(str(ROOT / "tests"))
+pytest_plugins = ["falsifiers"]  # after a cell with claims, what must make them fail

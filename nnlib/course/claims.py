@@ -1,0 +1,131 @@
+"""Claims: sentences that a cell's results carry, and statements that must make them fail."""
+
+import ast
+import contextlib
+import copy
+import io
+import json
+import numbers
+import os
+import types
+
+import numpy as np
+
+RECORD = "NNLIB_CLAIMS"  # a file: claims are written down there, and one that fails does not stop the notebook
+
+
+class ClaimFails(AssertionError):
+    """The results do not carry the sentence; ``id`` names the claim."""
+
+    def __init__(self, id, sentence):
+        super().__init__(f"claim {id} does not hold here: {sentence}")
+        self.id = id
+
+
+def claim(id, sentence, holds):
+    """Print a sentence that the results above carry, or raise :class:`ClaimFails`.
+
+    The cell's metadata names ``falsifiers``: statements that change the results as little as makes the sentence false.
+    ``make test`` runs each on copies of the results and wants this claim to fail.
+
+    Parameters
+    ----------
+    id : str
+        Of the syllabus ("D01"), or of the chapter ("04.dead").
+    sentence : str
+        No wider than ``holds``: the same arms, metric and setting.
+    holds : bool
+        Computed from results; NaN, an array or None is an error.
+    """
+    if not isinstance(holds, bool | np.bool_):
+        raise TypeError(f"claim {id} takes True or False, got {holds!r}: compare numbers, use .all() on arrays")
+    record = os.environ.get(RECORD)
+    if record:
+        with open(record, "a", encoding="utf8") as file:
+            file.write(json.dumps({"id": id, "sentence": sentence, "holds": bool(holds)}, ensure_ascii=False) + "\n")
+    elif not holds:
+        raise ClaimFails(id, sentence)
+    print(sentence)
+
+
+def falsify(cell, statement, namespace):
+    """The id of the claim in a cell that fails after ``statement``; both run on copies, ``namespace`` stays as it is.
+
+    Raises
+    ------
+    AssertionError
+        If every claim of the cell holds all the same, if something else fails, or if the statement puts NaN, infinity
+        or only zeros into a result: that makes anything false and proves nothing.
+    """
+    copies = _copies_of(_names(statement) | _names(cell), namespace)
+    before = {name: _oddities(value) for name, value in copies.items()}
+    with contextlib.redirect_stdout(io.StringIO()), _unrecorded():
+        try:
+            exec(compile(statement, "<falsifier>", "exec"), copies)
+        except Exception as error:
+            raise AssertionError(f"the falsifier {statement!r} itself fails: {error!r}") from error
+        for name in copies.keys() - {"__builtins__"}:
+            if fresh := _oddities(copies[name]) - before.get(name, set()):
+                raise AssertionError(f"the falsifier {statement!r} puts {' and '.join(sorted(fresh))} into {name}")
+        try:
+            exec(compile(cell, "<claim>", "exec"), copies)
+        except ClaimFails as failure:
+            return failure.id
+        except Exception as error:
+            raise AssertionError(f"after {statement!r} the cell fails, but no claim does: {error!r}") from error
+    raise AssertionError(f"after {statement!r} every claim of the cell holds all the same")
+
+
+def claimed(cell):
+    """The ids of the claims in a cell, in order."""
+    calls = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
+    return [
+        ast.literal_eval(call.args[0])
+        for call in calls
+        if getattr(call.func, "id", getattr(call.func, "attr", None)) == "claim" and call.args
+    ]
+
+
+def _names(source):
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+
+
+def _copies_of(names, namespace):
+    """Those names of the namespace: results as deep copies; modules, functions and classes as they are."""
+    shared = types.ModuleType | types.FunctionType | types.BuiltinFunctionType | type
+    found = {name: namespace[name] for name in names if name in namespace}
+    memo = {}  # results that share an array share its copy
+    return {name: value if isinstance(value, shared) else copy.deepcopy(value, memo) for name, value in found.items()}
+
+
+def _oddities(value, seen=None):
+    """What makes any comparison false: {"NaN"}, {"infinity"}, {"only zeros"} or several of them."""
+    seen = set() if seen is None else seen
+    if value is None or id(value) in seen or isinstance(value, types.ModuleType | types.FunctionType | type):
+        return set()
+    seen.add(id(value))
+    if isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, list | tuple) and not all(isinstance(v, numbers.Number) for v in value):
+        parts = list(value)
+    else:
+        parts = list(vars(value).values()) if hasattr(value, "__dict__") else []
+    if parts:
+        return set().union(*(_oddities(part, seen) for part in parts))
+    try:
+        array = np.asarray(value, float)
+    except (TypeError, ValueError):
+        return set()
+    odd = {"NaN": np.isnan(array).any(), "infinity": np.isinf(array).any()}
+    odd["only zeros"] = array.size > 1 and not array.any()
+    return {name for name, found in odd.items() if found}
+
+
+@contextlib.contextmanager
+def _unrecorded():
+    record = os.environ.pop(RECORD, None)
+    try:
+        yield
+    finally:
+        if record is not None:
+            os.environ[RECORD] = record
