@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnlib.course import Exercise, check, exercises, register, show_source
-from nnlib.course.checking import call, find_problem, is_stub
+from nnlib.course import check, exercise, exercises, show_source
+from nnlib.course.checking import call, dtype_note, find_problem, is_stub
 from nnlib.course.diagnosis import same
+from nnlib.course.registry import Exercise
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted(int(path.name[-2:]) for path in (ROOT / "nnlib" / "course").glob("chapter_[0-9][0-9]"))
 EXERCISES = {name: exercise for chapter in CHAPTERS for name, exercise in exercises(chapter).items()}
-MISTAKES = [(name, hint) for name, exercise in EXERCISES.items() for hint in exercise.mistakes]
+MISTAKES = [(name, hint) for name, known in EXERCISES.items() for hint in known.mistakes | known.cheats]
+OTHER_WAYS = [(name, i) for name, known in EXERCISES.items() for i in range(len(known.other_ways))]
 
 
 def notebook(chapter):
@@ -93,33 +95,39 @@ def test_the_solution_in_the_notebook_passes(name):
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_reference_passes_without_warning_or_damage(name):
-    exercise = EXERCISES[name]
-    assert find_problem(exercise, exercise.solution) is None
-    for case in exercise.arguments():
-        outcome = call(exercise.solution, case)
+    known = EXERCISES[name]
+    assert find_problem(known, known.solution) is None
+    for case in known.arguments():
+        outcome = call(known.solution, case)
         assert outcome.error is None
         assert not outcome.warning
-        assert exercise.in_place or same(case, outcome.arguments, 0.0)
+        assert known.in_place or same(case, outcome.arguments, 0.0)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_cases_are_several_and_always_the_same(name):
-    exercise = EXERCISES[name]
-    assert len(exercise.arguments()) >= 3
-    assert all(same(a, b, 0.0) for a, b in zip(exercise.arguments(), exercise.arguments()))
+    known = EXERCISES[name]
+    assert len(known.arguments()) >= 3
+    assert all(same(a, b, 0.0) for a, b in zip(known.arguments(), known.arguments()))
 
 
 @pytest.mark.parametrize(("name", "hint"), MISTAKES, ids=lambda part: part if part in EXERCISES else "")
-def test_each_mistake_gets_its_own_hint(name, hint):
-    exercise = EXERCISES[name]
-    assert find_problem(exercise, exercise.mistakes[hint]) == hint
+def test_each_mistake_and_each_cheat_gets_its_own_words(name, hint):
+    known = EXERCISES[name]
+    assert find_problem(known, (known.mistakes | known.cheats)[hint]) == hint
+
+
+@pytest.mark.parametrize(("name", "i"), OTHER_WAYS)
+def test_each_other_way_passes_with_nothing_to_be_said(name, i):
+    assert find_problem(EXERCISES[name], EXERCISES[name].other_ways[i]) is None
+    assert dtype_note(EXERCISES[name], EXERCISES[name].other_ways[i]) is None
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_each_exercise_knows_a_mistake_and_sees_wrong_scales(name):
-    exercise = EXERCISES[name]
-    assert exercise.mistakes, "which wrong answer is usual?"
-    assert all(len(hint) > 20 and "\n" not in hint for hint in exercise.mistakes), "a hint is a sentence on one line"
+    known = EXERCISES[name]
+    assert known.mistakes, "which wrong answer is usual?"
+    assert all(len(hint) > 20 and "\n" not in hint for hint in known.mistakes), "a hint is a sentence on one line"
 
     def doubled(result):
         if isinstance(result, dict):
@@ -128,8 +136,8 @@ def test_each_exercise_knows_a_mistake_and_sees_wrong_scales(name):
             return type(result)(map(doubled, result))
         return np.logical_not(result) if np.asarray(result).dtype == bool else result * 2
 
-    if not exercise.in_place and not isinstance(exercise.solution(*exercise.arguments()[0]), str):
-        assert find_problem(exercise, lambda *args: doubled(exercise.solution(*args)))
+    if not known.in_place and not isinstance(known.solution(*known.arguments()[0]), str):
+        assert find_problem(known, lambda *args: doubled(known.solution(*args)))
 
 
 # --- what check says --------------------------------------------------------------------------------------------------
@@ -144,9 +152,8 @@ def pairs(rng):
     return [(rng.normal(size=shape), rng.normal(size=shape)) for shape in shapes]
 
 
-ERROR = Exercise(
-    "97.scaled_error", scaled_error, pairs, {"the target is subtracted from the output, not added": lambda o, t: o + t}
-)
+ERROR = Exercise("97.scaled_error", scaled_error, pairs)
+ERROR.mistake("the target is subtracted from the output, not added")(lambda o, t: o + t)
 
 
 def stub(output, target): ...
@@ -165,6 +172,11 @@ def half_a_stub(output, target):
 def in_place(output, target):
     output -= target
     return output / len(output)
+
+
+def subtracts_in_place(output, target):
+    output -= target
+    return output
 
 
 def raises(output, target):
@@ -197,10 +209,9 @@ ALL_WRONG = {
     "axes": (lambda o, t: scaled_error(o, t).ravel(), "shape (6,), wanted (2, 3): the numbers are right, the axes are"),
     "tuple": (lambda o, t: (o, t), "returned a tuple of 2, wanted one array of shape (2, 3)"),
     "text": (lambda o, t: "error", "returned a str, wanted array of shape (2, 3)"),
-    "float32": (lambda o, t: scaled_error(o, t).astype(np.float32), "dtype float32, wanted float64"),
     "whole": (
         lambda o, t: np.rint(scaled_error(o, t)).astype(int),
-        "dtype int64, wanted float64: whole numbers cannot",
+        "whole numbers cannot hold the result: start from an array of floats",
     ),
     "infinite": (infinite, "; NumPy warns: divide by zero encountered in divide"),
     "nan": (lambda o, t: scaled_error(o, t) * np.nan, "got nan, wanted "),
@@ -220,6 +231,11 @@ ALL_WRONG = {
         lambda o, t: scaled_error(o, t) * o.shape[1],
         "exactly K times too large, K = output.shape[1]: a sum and a mean over axis 1 mixed up?",
     ),
+    "in place, and no mean": (
+        subtracts_in_place,
+        "exactly N times too large, N = output.shape[0]: forgot the mean over the batch?",
+    ),
+    "sign, in another dtype": (lambda o, t: (-scaled_error(o, t)).astype(np.float32), "the sign is flipped"),
     "shift": (lambda o, t: scaled_error(o, t) + 0.5, "every number is 0.5 too large"),
     "zeros": (lambda o, t: 0 * o, "all zeros"),
     "one entry": (one_entry, ", got 0.25 at [1, 0], where output = "),
@@ -231,7 +247,7 @@ def test_check_says_what_is_wrong(name):
     function, said = ALL_WRONG[name]
     problem = find_problem(ERROR, function)
     assert problem is not None
-    if name in ("raises", "axes", "scalar", "transposed", "tuple", "text", "float32", "whole", "infinite", "nan"):
+    if name in ("raises", "axes", "scalar", "transposed", "tuple", "text", "infinite", "nan"):
         assert said in problem
         assert "output of shape (2, 3), target of shape (2, 3)" in problem
     elif name == "one entry":
@@ -249,38 +265,61 @@ def test_the_right_answer_passes_however_it_is_written():
     assert find_problem(ERROR, np.vectorize(lambda o, t: o - t)) is not None
 
 
-def test_a_named_mistake_wins_over_the_diagnosis_in_every_way_it_can_show():
+def test_a_named_mistake_wins_over_the_diagnosis_of_wrong_numbers_and_of_damage():
+    known = Exercise("97.relu", lambda z: np.maximum(z, 0), lambda rng: [(rng.normal(size=(4, 3)),), (np.ones(5),)])
+
+    @known.mistake("damages")
     def damaging(z):
         z[z < 0] = 0
         return z
 
-    def relu(z):
+    known.mistake("turned")(lambda z: np.maximum(z, 0).T)
+    known.mistake("smaller")(lambda z: np.minimum(z, 0))
+    known.cheat("looked up")(lambda z: np.ones(5))
+    for hint, mistake in (known.mistakes | known.cheats).items():
+        assert find_problem(known, mistake) == hint
+
+    def damages_more(z):
+        z[z < 0] = -1
         return np.maximum(z, 0)
 
-    exercise = Exercise(
-        "97.relu", relu, lambda rng: [(rng.normal(size=(4, 3)).astype(np.float32),), (rng.normal(size=5),)],
-        {"damages": damaging, "float64": lambda z: np.maximum(z, 0).astype(np.float64), "raises": lambda z: z @ "no"},
-    )  # fmt: skip
-    for hint, mistake in exercise.mistakes.items():
-        assert find_problem(exercise, mistake) == hint
+    assert find_problem(known, damages_more).startswith("changed its argument z in place")
+    with pytest.raises(ValueError, match="twice"):
+        known.mistake("looked up")
 
 
-def test_float64_where_float32_came_in_is_explained():
-    exercise = Exercise("97.half", lambda z: z / 2, lambda rng: [(rng.normal(size=5).astype(np.float32),)])
-    problem = find_problem(exercise, lambda z: z / np.full(5, 2.0))
-    assert problem.startswith("dtype float64, wanted float32: float32 came in and float64 went out")
+def test_a_mistake_that_raises_speaks_for_its_own_error_alone():
+    known = Exercise("97.product", lambda a: a @ a.T, lambda rng: [(rng.normal(size=(4, 3)),)])
+    known.mistake("a hint")(lambda a: a @ a)
+    assert find_problem(known, lambda a: np.matmul(a, a)) == "a hint"
+    assert find_problem(known, lambda a: a @ np.ones(7)).startswith("raised ValueError in line 1 of the function")
+
+
+def test_a_right_formula_passes_in_any_dtype_with_a_note():
+    known = Exercise("97.half", lambda z: z / 2, lambda rng: [(rng.normal(size=5).astype(np.float32),)])
+    wide = lambda z: z / np.full(5, 2.0)  # noqa: E731
+    assert find_problem(known, wide) is None
+    assert dtype_note(known, wide).startswith("dtype float64, the solution has float32, as what came in; an array")
+    assert dtype_note(known, lambda z: z * 0.5) is None
+    assert find_problem(known, lambda z: -wide(z)) == "the sign is flipped"
+    assert find_problem(ERROR, lambda o, t: scaled_error(o, t).astype(np.float32)) is None
+    assert "differ" in find_problem(ERROR, lambda o, t: scaled_error(o, t).astype(np.float16))
+    table = Exercise("97.xor", lambda x: (x[:, 0] != x[:, 1]).astype(float), lambda rng: [(np.eye(3)[:, :2],)])
+    assert find_problem(table, lambda x: x[:, 0] != x[:, 1]) is None
+    assert dtype_note(table, lambda x: x[:, 0] != x[:, 1]).startswith("dtype bool, the solution has float64, which .as")
+    assert find_problem(table, lambda x: x[:, 0] == x[:, 1]) is not None
 
 
 def test_float32_results_may_differ_by_roundings_but_not_by_digits():
-    exercise = Exercise("97.total", lambda z: z.sum() * z, lambda rng: [(rng.random(9999).astype(np.float32),)])
+    known = Exercise("97.total", lambda z: z.sum() * z, lambda rng: [(rng.random(9999).astype(np.float32),)])
 
     def one_after_the_other(z):
         return np.cumsum(z)[-1] * z
 
-    (z,) = exercise.arguments()[0]
+    (z,) = known.arguments()[0]
     assert abs(np.cumsum(z)[-1] / z.sum() - 1.0) > 3e-7  # so that the tolerance alone would refuse it
-    assert find_problem(exercise, one_after_the_other) is None
-    assert find_problem(exercise, lambda z: z.sum() * z * np.float32(1.0001)) is not None
+    assert find_problem(known, one_after_the_other) is None
+    assert find_problem(known, lambda z: z.sum() * z * np.float32(1.0001)) is not None
 
 
 def test_tuples_and_dicts_of_arrays_are_compared_part_by_part():
@@ -324,17 +363,17 @@ def test_numbers_texts_and_truth_values_are_compared():
 
 
 def test_a_square_transpose_is_seen():
-    exercise = Exercise(
+    known = Exercise(
         "97.product", lambda a: a @ a, lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(2, 2)),)]
     )
-    assert find_problem(exercise, lambda a: (a @ a).T) == "the result is transposed"
+    assert find_problem(known, lambda a: (a @ a).T) == "the result is transposed"
 
 
 def test_right_numbers_with_a_warning_do_not_pass():
-    exercise = Exercise("97.sigmoid", lambda z: np.exp(np.minimum(z, 0)) / (1 + np.exp(-abs(z))), lambda rng: [
+    known = Exercise("97.sigmoid", lambda z: np.exp(np.minimum(z, 0)) / (1 + np.exp(-abs(z))), lambda rng: [
         (np.array([-1000.0, 0.0, 1000.0]),)
     ])  # fmt: skip
-    problem = find_problem(exercise, lambda z: 1 / (1 + np.exp(-z)))
+    problem = find_problem(known, lambda z: 1 / (1 + np.exp(-z)))
     assert problem == (
         "the numbers are right, but NumPy warns: overflow encountered in exp (case z = [-1000, 0, 1000])"
     )
@@ -344,20 +383,20 @@ def test_an_exercise_may_ask_for_a_change_in_place():
     def step(theta, gradient):
         theta -= 0.1 * gradient
 
-    exercise = Exercise("97.step", step, pairs, in_place=True)
-    assert find_problem(exercise, step) is None
-    assert find_problem(exercise, lambda theta, gradient: theta - 0.1 * gradient).startswith("the returned value")
+    known = Exercise("97.step", step, pairs, in_place=True)
+    assert find_problem(known, step) is None
+    assert find_problem(known, lambda theta, gradient: theta - 0.1 * gradient).startswith("the returned value")
 
     def forgets(theta, gradient):
         theta = theta - 0.1 * gradient
 
-    assert find_problem(exercise, forgets).startswith("theta after the call: wanted ")
+    assert find_problem(known, forgets).startswith("theta after the call: wanted ")
 
 
 def test_constant_and_broken_references_are_not_taken_for_the_readers_fault():
-    exercise = Exercise("97.broken", lambda z: z @ "no", lambda rng: [(np.ones(3),)])
+    known = Exercise("97.broken", lambda z: z @ "no", lambda rng: [(np.ones(3),)])
     with pytest.raises(RuntimeError, match=r"the solution of 97\.broken fails"):
-        find_problem(exercise, lambda z: z)
+        find_problem(known, lambda z: z)
     with pytest.raises(ValueError, match="list of argument tuples"):
         find_problem(Exercise("97.empty", lambda z: z, lambda rng: []), lambda z: z)
 
@@ -373,10 +412,10 @@ def test_is_stub_knows_empty_bodies_only():
 @pytest.fixture
 def chapter_98(monkeypatch):
     """A chapter of one exercise."""
-    monkeypatch.setattr("nnlib.course.checking._EXERCISES", {})
+    monkeypatch.setattr("nnlib.course.registry._EXERCISES", {})
     for name in ("nnlib.course.chapter_98", "nnlib.course.chapter_98.exercises"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    return register(Exercise("98.scaled_error", scaled_error, pairs))
+    return exercise("98.scaled_error", cases=pairs)(scaled_error)
 
 
 def test_check_prints_one_line_and_is_true_or_false(chapter_98):
@@ -400,9 +439,15 @@ def test_check_knows_its_exercises(chapter_98):
 
 
 def test_a_name_is_registered_by_one_chapter(chapter_98):
-    register(Exercise("98.scaled_error", scaled_error, pairs))  # the same module again, as a reload does
+    exercise("98.scaled_error", cases=pairs)(scaled_error)  # the same module again, as a reload does
     with pytest.raises(ValueError, match=r"there is an exercise 98\.scaled_error already"):
-        register(Exercise("98.scaled_error", math.hypot, pairs))
+        exercise("98.scaled_error", cases=pairs)(math.hypot)
+
+
+def test_an_exercise_can_be_called_and_its_source_shown(chapter_98):
+    np.testing.assert_array_equal(chapter_98(np.ones((2, 1)), np.zeros((2, 1))), 0.5)
+    assert repr(show_source(chapter_98)) == repr(show_source(scaled_error))
+    assert chapter_98.__doc__ == scaled_error.__doc__
 
 
 # --- show_source ------------------------------------------------------------------------------------------------------

@@ -1,59 +1,17 @@
 """check: run a reader's function beside the reference and say in one sentence what is wrong."""
 
 import dis
-import importlib
 import inspect
 import re
 import types
 import warnings
-import zlib
-from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from nnlib.course.diagnosis import diagnose, same, show_arguments
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """A task with its reference, the arguments to try, and the wrong answers that deserve their own hint.
-
-    Parameters
-    ----------
-    name : str
-        The chapter's number and the function's name, ``"04.relu_backward"``.
-    solution : callable
-        The reference; it returns an array, a number, or a tuple or dict of them.
-    cases : callable
-        ``cases(rng)`` -> list of argument tuples. Take odd shapes, so that a transpose cannot hide.
-    mistakes : dict
-        From a hint, a full sentence, to the usual wrong implementation that it is meant for. A reader whose function
-        gives the same outputs in every case (or raises the same error) reads that hint.
-    tolerance : float
-        Allowed error, relative to the largest number of the wanted array. float32 results get at least 64 roundings.
-    in_place : bool
-        True if the task is to change the arguments: then they are compared after the call, as part of the result.
-    """
-
-    name: str
-    solution: Callable
-    cases: Callable
-    mistakes: dict = field(default_factory=dict)
-    tolerance: float = 1e-7
-    in_place: bool = False
-
-    def __post_init__(self):
-        if not re.fullmatch(r"\d\d\.[a-z][a-z0-9_]*", self.name):
-            raise ValueError(f"an exercise is named like '04.relu_backward', got {self.name!r}")
-
-    def arguments(self):
-        """The argument tuples, the same at every call: the generator's seed comes from the name."""
-        cases = self.cases(np.random.default_rng(zlib.crc32(self.name.encode())))
-        if not cases or not all(isinstance(case, tuple) for case in cases):
-            raise ValueError(f"{self.name}: cases(rng) must return a list of argument tuples, at least one")
-        return cases
+from nnlib.course.diagnosis import diagnose, other_dtype, same, show_arguments
+from nnlib.course.registry import exercises
 
 
 @dataclass(frozen=True)
@@ -80,30 +38,15 @@ class Outcome:
     arguments: tuple
     warning: str
 
-    def equals(self, other, tolerance):
-        """Whether a reader would see the same: equal results, equal arguments afterwards, or the same kind of error."""
+    def returns_like(self, other, tolerance):
+        """Whether both calls returned the same numbers, of whatever dtype, or raised the same error."""
         if self.error is not None or other.error is not None:
-            return type(self.error) is type(other.error)
-        here, there = (self.returned, *self.arguments), (other.returned, *other.arguments)
-        return all(same(a, b, tolerance) for a, b in zip(here, there))
+            return type(self.error) is type(other.error) and str(self.error) == str(other.error)
+        return same(self.returned, other.returned, tolerance)
 
-
-_EXERCISES = {}
-
-
-def register(exercise):
-    """Make an exercise known to `check`, and return it."""
-    known = _EXERCISES.get(exercise.name)
-    if known is not None and known.solution.__module__ != exercise.solution.__module__:
-        raise ValueError(f"there is an exercise {exercise.name} already")
-    _EXERCISES[exercise.name] = exercise
-    return exercise
-
-
-def exercises(chapter):
-    """All exercises of a chapter, a dict by name, in the order of their registration."""
-    importlib.import_module(f"nnlib.course.chapter_{chapter:02d}.exercises")
-    return {name: exercise for name, exercise in _EXERCISES.items() if name.startswith(f"{chapter:02d}.")}
+    def leaves_like(self, other, tolerance):
+        """Whether both calls left the same in their arguments."""
+        return all(same(a, b, tolerance) for a, b in zip(self.arguments, other.arguments))
 
 
 def check(name, function):
@@ -139,11 +82,17 @@ def check(name, function):
     if problem:
         return Answer(name, False, problem)
     n = len(exercise.arguments())
-    return Answer(name, True, f"correct on {n} case{'s' * (n != 1)}")
+    note = dtype_note(exercise, function)
+    return Answer(name, True, f"correct on {n} case{'s' * (n != 1)}" + (f"; note: {note}" if note else ""))
 
 
 def find_problem(exercise, function):
-    """One sentence on what is wrong with a function, or None."""
+    """One sentence on what is wrong with a function, or None.
+
+    In this order: no function, the stub, an exception, then shape, scale and sign, then damage to the arguments, then
+    warnings. A named mistake or cheat that does the same in every case speaks first. The dtype alone is never wrong,
+    see `dtype_note`.
+    """
     if not callable(function):
         kind = type(function).__name__
         return f"got a value of type {kind} instead of the function: leave its parentheses out"
@@ -153,21 +102,47 @@ def find_problem(exercise, function):
     if problem := _wrong_parameters(exercise.solution, function, cases[0]):
         return problem
     got = [call(function, case) for case in cases]
+    want = _solved(exercise, cases)
+    results = _results(exercise, got, want)
+    raised = _raised(function, names, cases, got) or _returned_nothing(got)
+    right = not raised and all(same(g, w, exercise.tolerance) for g, w in zip(*results))
+    damage = None if exercise.in_place else _damaged(names, cases, got)
+    if not right or damage:
+        return (
+            _named(exercise, cases, got, right)
+            or raised
+            or (damage if right else None)
+            or diagnose(names, cases, *results, exercise.tolerance, _first_warning(got, want))
+        )
+    return _warned(names, cases, got, want)
+
+
+def dtype_note(exercise, function):
+    """A remark on right numbers of another dtype than the solution's, or None."""
+    cases, names = exercise.arguments(), list(inspect.signature(exercise.solution).parameters)
+    results = _results(exercise, [call(function, case) for case in cases], _solved(exercise, cases))
+    return other_dtype(names, cases, *results)
+
+
+def _solved(exercise, cases):
     want = [call(exercise.solution, case) for case in cases]
     for case, outcome in zip(cases, want):
         if outcome.error is not None:
             raise RuntimeError(f"the solution of {exercise.name} fails on {show_arguments(case)}") from outcome.error
-    if all(g.equals(w, exercise.tolerance) for g, w in zip(got, want)):
-        return _warned(names, cases, got, want)
-    for hint, mistake in exercise.mistakes.items():
-        if all(g.equals(call(mistake, case), exercise.tolerance) for g, case in zip(got, cases)):
-            return hint
-    return (
-        _raised(function, names, cases, got)
-        or _returned_nothing(got)
-        or _damaged(exercise, names, cases, got)
-        or diagnose(names, cases, *_results(exercise, got, want), exercise.tolerance, _first_warning(got, want))
-    )
+    return want
+
+
+def _named(exercise, cases, got, right):
+    """The words of the mistake or cheat that gives the same; where the numbers are right, it must damage the same."""
+    for words, function in (exercise.mistakes | exercise.cheats).items():
+        known = [call(function, case) for case in cases]
+        compared = exercise.in_place or right
+        if all(
+            g.returns_like(k, exercise.tolerance) and (not compared or g.leaves_like(k, exercise.tolerance))
+            for g, k in zip(got, known)
+        ):
+            return words
+    return None
 
 
 def call(function, case):
@@ -247,9 +222,7 @@ def _returned_nothing(got):
     return None
 
 
-def _damaged(exercise, names, cases, got):
-    if exercise.in_place:
-        return None
+def _damaged(names, cases, got):
     for case, outcome in zip(cases, got):
         for name, before, after in zip(names, case, outcome.arguments):
             if not same(before, after, 0.0):
