@@ -47,14 +47,14 @@ def slim(app, doctree):
 
 
 def _shown(state, model_id):
-    """Title and sentence of the figure with this id as it is saved, or None where it is no figure of ours."""
+    """Title, sentence and tries of the figure with this id as it is saved, or None where it is no figure of ours."""
     for child in state.get(model_id, {}).get("state", {}).get("children", ()):
         traits = state.get(child.removeprefix("IPY_MODEL_"), {}).get("state", {})
         if "texts" in traits:
             index = 0
             for k, control in enumerate(traits["controls"]):
                 index = index * len(control["values"]) + traits[f"setting_{k}"]
-            return traits["title"], traits["texts"][index]
+            return traits["title"], traits["texts"][index], [one["text"] for one in traits["tries"]]
     return None
 
 
@@ -79,7 +79,7 @@ class PlaceStills(SphinxPostTransform):
             shown = _shown(state, json.loads(script[script.index(">") + 1 : script.rindex("<")])["model_id"])
             if shown is None:
                 continue
-            title, sentence = shown
+            title, sentence, tries = shown
             images = list(kinds["image/png"].findall(nodes.image)) if "image/png" in kinds else []
             if not images:
                 LOG.warning("interactive figure %r has no still picture", title, location=bundle)
@@ -89,6 +89,8 @@ class PlaceStills(SphinxPostTransform):
                 image["loading"] = "lazy"
                 still += image.deepcopy()
             still += nodes.paragraph(text=sentence)
+            if tries:
+                still += nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=one)) for one in tries))
             if self.app.builder.name in ("html", "dirhtml"):
                 view.insert(0, still)
             else:  # a single page, for paper: nothing on it is alive

@@ -1,12 +1,15 @@
 """Laws of the interactive figures: what a page ships is what the frame function computes."""
 
+import ast
 import base64
 import copy
 import io
 import json
 import re
+from argparse import Namespace
 from pathlib import Path
 
+import contents
 import ipywidgets
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from nnlib.widgets import (
     Lines,
     Network,
     Points,
+    Try,
     choice,
     explore,
     figures_from_state,
@@ -228,6 +232,7 @@ def test_labels_and_formats():
     assert list(widget._options_labels) == ["5.0e−01", "−2.5e−01"]
     assert shown.chart.controls[0] == {
         "name": "slope", "label": "steepness", "values": [0.5, -0.25], "labels": ["5.0e−01", "−2.5e−01"], "index": 0,
+        "python": ["0.5", "-0.25"],
     }  # fmt: skip
 
 
@@ -246,6 +251,108 @@ def test_a_waiting_person_sees_progress_and_a_clean_line_after_it(capfd, monkeyp
     line = capfd.readouterr().err
     assert "computing frame 2 of 3" in line
     assert line.endswith("\r")
+
+
+# Tries and the code of a frame
+
+
+def steep(frame):
+    return "2" in frame.text
+
+
+def with_tries(*tries, **controls):
+    return explore(
+        every_kind,
+        title="t",
+        tries=tries,
+        **(controls or {"gain": slider(1, 2, 3, value=2), "shift": choice("low", "high")}),
+    )
+
+
+def test_a_try_sets_what_it_names_and_the_first_setting_of_the_rest():
+    shown = with_tries(
+        Try("Raise  the\n gain.", {"gain": 3}, lambda frame: "is 3" in frame.text),
+        Try("Shift it.", {"shift": "high"}, lambda frame: "high" in frame.text and "is 2" in frame.text),
+    )
+    assert shown.chart.tries == [{"text": "Raise the gain.", "place": [2, 0]}, {"text": "Shift it.", "place": [1, 1]}]
+    assert repr(shown) == "Explore('t', gain: 3 values, shift: 2 values, 2 tries)"
+
+
+def raises(frame):
+    raise IndexError("no such panel")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "one"),
+    [
+        (ValueError, r"does not come true at {'gain': 3}.*The gain is 3", Try("Fall.", {"gain": 3}, steep)),
+        (ValueError, r"holds at every setting", Try("It is a gain.", {"gain": 3}, lambda f: "gain" in f.text)),
+        (ValueError, r"sets some of the controls gain, shift, got slope", Try("Up.", {"slope": 3}, steep)),
+        (ValueError, r"got none", Try("Up.", {}, steep)),
+        (ValueError, r"gain=4, which is not one of the values \[1, 2, 3\]", Try("Up.", {"gain": 4}, steep)),
+        (ValueError, r"gain=True, which is not one of", Try("Up.", {"gain": True}, steep)),
+        (ValueError, r"needs a sentence", Try(" ", {"gain": 3}, steep)),
+        (TypeError, r"returns True or False, got 'The gain", Try("Up.", {"gain": 2}, lambda frame: frame.text)),
+        (IndexError, r"no such panel", Try("Up.", {"gain": 2}, raises)),
+        (TypeError, r"takes a list of Try", ("Up.", {"gain": 2}, steep)),
+    ],
+)
+def test_a_try_that_does_not_come_true_is_refused(error, message, one):
+    with pytest.raises(error, match=message):
+        with_tries(one)
+
+
+def test_a_predicate_may_look_at_what_other_frames_lack():
+    def first_of_one(frame):
+        return {"The gain is 2 and the shift is low.": 0}[frame.text] == 0
+
+    assert len(with_tries(Try("Look.", {"gain": 2}, first_of_one)).chart.tries) == 1
+
+
+@pytest.mark.parametrize("python", [None, "here.every_kind"])
+def test_the_code_of_a_frame_makes_that_frame(python):
+    chart = explore(every_kind, title="t", python=python, gain=slider(1, 2), shift=choice("low", "high")).chart
+    code = chart.python.replace("{}", ", ".join(f"{c['name']}={c['python'][1]}" for c in chart.controls))
+    *imports, line = code.splitlines()
+    assert line == ("here." if python else "") + 'every_kind(gain=2, shift="high")'
+    space = {"here": Namespace(every_kind=every_kind)}
+    exec("\n".join(imports), space)
+    assert eval(line, space).text == "The gain is 2 and the shift is high."
+
+
+def test_a_frame_by_itself_shows_a_picture_in_a_notebook():
+    frame = straight(2)
+    assert repr(frame) == "Frame(lines: 'The slope is 2.')"
+    assert frame._repr_png_().startswith(PNG)
+
+
+def explored(notebook):
+    """(frame function, tries, controls) of every explore(...) of a notebook, with what its first code cell imports."""
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    found, space = [], {}
+    exec(cells[0], space)
+    space["explore"] = lambda frame, *, title, tries=(), python=None, **controls: found.append((frame, tries, controls))
+    for call in (node for source in cells for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Name) and call.func.id == "explore":
+            eval(compile(ast.Expression(call), "explore", "eval"), space)
+    return found
+
+
+NOTEBOOKS = [path for path in contents.toc_notebooks() if "explore(" in path.read_text("utf8")]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_try_of_a_notebook_comes_true(path):
+    """Without the notebook's results: a figure and its tries are made from what the first cell imports alone."""
+    notebook = json.loads(path.read_text("utf8"))
+    figures = explored(notebook)
+    shown = [o for cell in notebook["cells"] for o in cell.get("outputs", ()) if "Explore(" in json.dumps(o)]
+    assert len(figures) == len(shown) > 0
+    for frame, tries, controls in figures:
+        for one in tries:
+            place = one.place(controls)
+            settings = {name: control.values[at] for (name, control), at in zip(controls.items(), place, strict=True)}
+            assert one.check(frame(**settings)), one.sentence
 
 
 # Errors at the door

@@ -141,6 +141,33 @@
     }
   }
 
+  // The state of a figure is part of the page's address: #fig-06-nudge?unit=o1&nudge=0
+  function address(figures) {
+    let due = 0;
+    const write = ({ id, chart, controls }) => {
+      const at = controls.map((c, k) => [c.name, c.values[chart.get("setting_" + k)]].map(encodeURIComponent).join("="));
+      clearTimeout(due);
+      due = setTimeout(() => history.replaceState(history.state, "", `#${id}?${at.join("&")}`), 250);
+    };
+    const read = () => {
+      const [id, query] = location.hash.slice(1).split("?");
+      const figure = query && figures.find((f) => f.id === id);
+      if (!figure) return;
+      const asked = new URLSearchParams(query);
+      figure.controls.forEach((c, k) => {
+        const text = asked.get(c.name);
+        const index = c.values.findIndex((v) => text && (String(v) === text || (typeof v === "number" && v === Number(text))));
+        if (index >= 0) figure.chart.set("setting_" + k, index);
+      });
+      const show = () => document.getElementById(figure.id).scrollIntoView({ behavior: "instant" });
+      show();
+      if (document.readyState !== "complete") addEventListener("load", show, { once: true });
+    };
+    for (const figure of figures) figure.controls.forEach((_, k) => figure.chart.on("change:setting_" + k, () => write(figure)));
+    addEventListener("hashchange", read);
+    read();
+  }
+
   // A figure that cannot live says so on the page, in the console and as an error of the window.
   function fail(place, error) {
     place.before(H("p", { className: "sw-error", role: "alert" }, "This interactive figure could not be started: " + error.message));
@@ -172,14 +199,20 @@
       el.classList.add(...(m.get("_dom_classes") ?? []));
       return el;
     };
+    const chart = (ref) => (models[ref]?.get("frames") ? models[ref] : models[ref]?.get("children")?.map(chart).find(Boolean));
+    const figures = [];
     for (const s of places)
       try {
-        const live = H("div", { className: "sw-widget" }, await view("IPY_MODEL_" + JSON.parse(s.textContent).model_id));
+        const root = "IPY_MODEL_" + JSON.parse(s.textContent).model_id;
+        const live = H("div", { className: "sw-widget" }, await view(root));
         s.before(live);
         for (let e = live.previousElementSibling; e; e = e.previousElementSibling) if (e.classList.contains("sw-still")) e.hidden = true;
+        const id = s.closest("figure[id]")?.id, drawn = chart(root);
+        if (id && drawn) figures.push({ id, chart: drawn, controls: drawn.get("controls") });
       } catch (error) {
         fail(s, error);
       }
+    address(figures);
     document.documentElement.dataset.widgets = "ready";
   }
   document.readyState === "loading" ? addEventListener("DOMContentLoaded", start) : start();

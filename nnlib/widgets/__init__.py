@@ -4,6 +4,7 @@ from nnlib.widgets.controls import choice, play, slider
 from nnlib.widgets.explore import explore
 from nnlib.widgets.frames import Bars, Field, Frame, Histogram, Lines, Network, Points
 from nnlib.widgets.state import figures_from_state, frames_from_state
+from nnlib.widgets.tries import Try
 
 __all__ = [
     "Bars",
@@ -13,6 +14,7 @@ __all__ = [
     "Lines",
     "Network",
     "Points",
+    "Try",
     "choice",
     "explore",
     "figures_from_state",

@@ -549,6 +549,56 @@ function layout(panels, width) {
   return { boxes: out, height: y - GAP };
 }
 
+// ---- below the picture ---------------------------------------------------------------------------------------------
+
+// Each try is a button that sets all controls; -> what to do when they have moved.
+function tries(model, el, setting) {
+  const all = model.get("tries");
+  if (!all.length) return () => {};
+  el.insertAdjacentHTML(
+    "beforeend",
+    `<div class="nn-tries"><span class="nn-small">Try it</span><ul>` +
+      all.map((t) => `<li><button type="button">${esc(t.text)}</button></li>`).join("") + `</ul></div>`,
+  );
+  const buttons = [...el.querySelectorAll(".nn-tries button")];
+  buttons.forEach((button, n) =>
+    button.addEventListener("click", () => {
+      all[n].place.forEach((at, k) => model.set("setting_" + k, at));
+      model.save_changes();
+    }),
+  );
+  return () => {
+    const now = String(setting());
+    buttons.forEach((button, n) => button.setAttribute("aria-pressed", String(all[n].place) === now));
+  };
+}
+
+// The code that makes the frame which is shown, to be copied.
+function python(model, el, setting) {
+  const code = model.get("python"), controls = model.get("controls");
+  if (!code) return () => {};
+  el.insertAdjacentHTML(
+    "beforeend",
+    `<details class="nn-python"><summary>This frame in Python</summary><pre><code></code></pre>` +
+      `<button type="button">Copy</button> <span role="status"></span></details>`,
+  );
+  const box = el.querySelector(".nn-python"), shown = box.querySelector("code"), said = box.querySelector("[role=status]");
+  box.querySelector("button").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(shown.textContent);
+    } catch {
+      getSelection().selectAllChildren(shown); // where the page may not write: what is selected can be copied by hand
+      if (!document.execCommand("copy")) return void (said.textContent = "Selected: copy it with the keyboard.");
+    }
+    said.textContent = "Copied.";
+  });
+  return () => {
+    const settings = setting().map((at, k) => `${controls[k].name}=${controls[k].python[at]}`);
+    shown.textContent = code.replace("{}", () => settings.join(", "));
+    said.textContent = "";
+  };
+}
+
 function render({ model, el }) {
   const frame = reader(model), controls = model.get("controls"), texts = model.get("texts");
   const id = "nn" + Math.random().toString(36).slice(2, 9);
@@ -557,12 +607,14 @@ function render({ model, el }) {
     `<span class="nn-hidden" id="${id}t">${esc(model.get("title"))}</span>` +
     `<div class="nn-picture"></div><p class="nn-sentence" id="${id}s" aria-live="polite"></p>`;
   const picture = el.querySelector(".nn-picture"), sentence = el.querySelector(".nn-sentence");
+  const setting = () => controls.map((_, k) => model.get("setting_" + k));
+  const follow = [tries(model, el, setting), python(model, el, setting)];
   let width = 0;
 
   function draw() {
     family = getComputedStyle(picture).fontFamily || family;
     let index = 0;
-    controls.forEach((c, k) => (index = index * c.values.length + model.get("setting_" + k)));
+    setting().forEach((at, k) => (index = index * controls[k].values.length + at));
     const panels = frame(index), { boxes, height } = layout(panels, width || 680);
     const w = width || 680;
     serial = 0;
@@ -572,6 +624,7 @@ function render({ model, el }) {
     picture.innerHTML = `<svg role="img" aria-labelledby="${id}t ${id}s" viewBox="0 0 ${r1(w)} ${r1(height)}" width="${r1(w)}" height="${r1(height)}">${inner}</svg>`;
     if (sentence.textContent !== texts[index]) sentence.textContent = texts[index];
     el.dataset.frame = index;
+    for (const show of follow) show();
   }
 
   let due = 0;
@@ -585,7 +638,7 @@ function render({ model, el }) {
     twin.removeAttribute("id"), twin.removeAttribute("aria-live");
     twin.style.cssText = "position: absolute; visibility: hidden; min-height: 0; left: 0; right: 0; margin: 0";
     twin.textContent = longest;
-    el.append(twin);
+    sentence.after(twin);
     sentence.style.minHeight = twin.offsetHeight + "px";
     twin.remove();
   }

@@ -16,6 +16,7 @@ import traitlets
 from nnlib.widgets.controls import Control
 from nnlib.widgets.frames import Frame
 from nnlib.widgets.state import pack_frames
+from nnlib.widgets.tries import check_tries
 
 MAX_CONTROLS = 5
 MAX_FRAMES = 2000
@@ -31,7 +32,9 @@ class Chart(anywidget.AnyWidget):
 
     title = traitlets.Unicode("").tag(sync=True)
     function = traitlets.Unicode("").tag(sync=True)  # "module:name" of the frame function
+    python = traitlets.Unicode("").tag(sync=True)  # the code that makes one frame, "{}" for its arguments
     controls = traitlets.List([]).tag(sync=True)
+    tries = traitlets.List([]).tag(sync=True)  # of {"text", "place"}
     arrays = traitlets.List([]).tag(sync=True)
     specs = traitlets.List([]).tag(sync=True)
     frames = traitlets.List([]).tag(sync=True)
@@ -54,11 +57,14 @@ class Explorer(ipywidgets.VBox):
         labels = {name: control.label or name.replace("_", " ") for name, control in controls.items()}
         chart.controls = [
             {"name": name, "label": labels[name], "values": list(control.values), "labels": list(control.texts),
-             "index": control.index}
+             "python": [_literal(value) for value in control.values], "index": control.index}
             for name, control in controls.items()
         ]  # fmt: skip
         self.chart, self.still, self.links = chart, still, []
-        self.summary = ", ".join(f"{name}: {len(control.values)} values" for name, control in controls.items())
+        summary = [f"{name}: {len(control.values)} values" for name, control in controls.items()]
+        if chart.tries:
+            summary.append(f"{len(chart.tries)} {'try' if len(chart.tries) == 1 else 'tries'}")
+        self.summary = ", ".join(summary)
         boxes = []
         for k, (name, control) in enumerate(controls.items()):
             setattr(chart, f"setting_{k}", control.index)
@@ -112,18 +118,41 @@ def _control_widget(control, label):
     return ipywidgets.Dropdown(**common, layout={"width": "auto"})
 
 
-def explore(frame, *, title, **controls):
+def _literal(value):
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def explore(frame, *, title, tries=(), python=None, **controls):
     """Compute frame(**settings) for every combination of settings and return the figure that moves among them.
 
     frame: a top-level function whose keyword arguments are the names in `controls`; it returns a Frame.
+    tries: a list of Try(sentence, settings, holds): each becomes a button below the figure that sets the controls.
+    python: how "This frame in Python" calls the function; by default it imports it from its own module first.
     controls: slider(...), choice(...) or play(...) per argument, at most five.
 
     Raises
     ------
     TypeError, ValueError
-        If a control does not fit the function, a control never changes the sentence, or the figure is too heavy.
+        If a control does not fit the function, a control never changes the sentence, a try does not come true (or
+        does at every setting), or the figure is too heavy.
     RuntimeError
         If `frame` fails at a setting; the message names the setting.
+
+    Examples
+    --------
+    In a notebook that says ``from nnlib.course import chapter_06 as ch``::
+
+        explore(
+            ch.nudge_frame,
+            title="What happens to the error when one unit is nudged?",
+            tries=[
+                Try("At o1, move the nudge to zero: the ring falls onto the line.",
+                    dict(unit="o1", nudge=0.0), lambda frame: frame.panels[1].marks[0] == (0.0, 0.0, "")),
+            ],
+            python="ch.nudge_frame",
+            unit=choice("h1", "h2", "o1", "o2", value="o1"),
+            nudge=slider(-2, -1, 0, 1, 2, value=-1),
+        )
     """
     function = _qualified_name(frame)
     _check_controls(frame, function, controls)
@@ -138,6 +167,7 @@ def explore(frame, *, title, **controls):
             progress.step()
     _check_alike(frames, settings, function)
     _check_every_control_speaks(frames, controls, function)
+    checked = check_tries(tries, controls, grid, frames)
     block, traits = pack_frames(frames)
     weight = 4 * math.ceil(len(block) / 3) + len(json.dumps(traits))
     if weight > MAX_STATE:
@@ -146,9 +176,17 @@ def explore(frame, *, title, **controls):
             f"{MAX_STATE / 1e6:.0f} MB: offer fewer values or coarser arrays ({len(traits['arrays'])} different "
             f"arrays make {len(block) / 1e6:.1f} MB of it)"
         )
-    chart = Chart(title=title, function=function, block=block, **traits)
+    chart = Chart(title=title, function=function, python=_code(function, python), tries=checked, block=block, **traits)
     default = grid.index(tuple(control.index for control in controls.values()))
     return Explorer(title, controls, chart, lambda: _still(frames, default, title))
+
+
+def _code(function, python):
+    """The code that makes a frame, with {} where its arguments stand."""
+    if python is not None:
+        return f"{python}({{}})"
+    module, name = function.split(":")
+    return f"from {module} import {name}\n{name}({{}})"
 
 
 def _still(frames, default, title):

@@ -577,6 +577,15 @@ class Frame:
             raise ValueError('Frame takes text="...", a sentence that says in words what the panels show')
         _set(self, panels=tuple(panels), text=" ".join(self.text.split()))
 
+    def __repr__(self):
+        return f"Frame({', '.join(panel.kind for panel in self.panels)}: {self.text!r})"
+
+    def _repr_png_(self):
+        """The picture that a notebook shows of a frame."""
+        from nnlib.widgets.still import draw_still  # Matplotlib only when a picture is asked for
+
+        return draw_still(self)
+
 
 # Axes that every setting shares, so that a moved control moves the data and not the ground under it.
 

@@ -8,7 +8,7 @@ import re
 import pytest
 from built_site import HTML, PHONE, ROOT, page_url
 
-from nnlib.widgets import Frame, Lines, choice, explore, figures_from_state, play, slider
+from nnlib.widgets import Frame, Lines, Try, choice, explore, figures_from_state, play, slider
 
 STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
 VIEW = re.compile(r'<script type="application/vnd.jupyter.widget-view\+json">(.*?)</script>', re.DOTALL)
@@ -50,7 +50,7 @@ def settled(page):
 def start(page):
     page.wait_for_selector("html[data-widgets=ready]", state="attached")
     settled(page)
-    return page.query_selector_all(".sw-widget")
+    return page.query_selector_all(".sw-widget:has(.nn-chart)")
 
 
 def seen(figure):
@@ -104,7 +104,7 @@ def walk(page, figure, control):
 
 
 def controls(figure):
-    return figure.query_selector_all('input[type="range"], select, fieldset, button')
+    return figure.query_selector(".nn-controls").query_selector_all('input[type="range"], select, fieldset, button')
 
 
 def test_the_site_has_interactive_figures():
@@ -184,9 +184,12 @@ def test_a_figure_fits_a_phone_and_its_text_can_be_read(name, site_url, visit):
 def test_without_javascript_the_still_stands_with_its_sentence(name, root_url, visit):
     made = visit(java_script_enabled=False)
     made.page.goto(page_url(root_url, name), wait_until="load")
-    stills = made.page.query_selector_all(".sw-still")
+    stills = made.page.query_selector_all(".sw-still:has(img)")
     assert len(stills) == len(figures(name))
     for still, saved in zip(stills, figures(name), strict=True):
+        assert [li.text_content() for li in still.query_selector_all("li")] == [
+            t["text"] for t in saved.traits["tries"]
+        ]
         image = still.query_selector("img")
         image.scroll_into_view_if_needed()
         made.page.wait_for_timeout(50)
@@ -203,11 +206,71 @@ def test_the_still_gives_way_to_the_live_figure_and_paper_shows_the_live_one(nam
     start(page)
     page.emulate_media(media="print")
     settled(page)
-    for figure in page.query_selector_all(".sw-widget"):
+    for figure in page.query_selector_all(".sw-widget:has(.nn-chart)"):
         assert figure.query_selector(".nn-picture svg").is_visible()
         ink = figure.eval_on_selector("svg text", "t => getComputedStyle(t).fill")
         assert sum(int(v) for v in re.findall(r"\d+", ink)[:3]) < 400, f"light ink on paper: {ink}"
-    assert not any(still.is_visible() for still in page.query_selector_all(".sw-still"))
+    assert not any(still.is_visible() for still in page.query_selector_all(".sw-still:has(img)"))
+
+
+@every_live_page
+def test_each_try_shows_its_frame_and_the_code_of_a_frame_makes_it(name, root_url, visit):
+    page = visit().open(page_url(root_url, name))
+    for figure, saved in zip(start(page), figures(name), strict=True):
+        frames = {tuple(settings.values()): text for settings, _, text in saved}
+        buttons = figure.query_selector_all(".nn-tries button")
+        assert [button.text_content() for button in buttons] == [one["text"] for one in saved.traits["tries"]]
+        for button, one in zip(buttons, saved.traits["tries"], strict=True):
+            button.press("Enter")
+            settled(page)
+            assert button.get_attribute("aria-pressed") == "true"
+            values = [control["values"][at] for control, at in zip(saved.controls, one["place"], strict=True)]
+            assert seen(figure)[1] == frames[tuple(values)]
+            assert shown_settings(figure) == [
+                control["labels"][at] for control, at in zip(saved.controls, one["place"], strict=True)
+            ]
+        assert frame_from_code(figure).text == seen(figure)[1]
+
+
+def shown_settings(figure):
+    """What the controls say, in their order."""
+    return figure.eval_on_selector_all(
+        ".nn-controls :is(.sw-value, select, input:checked)",
+        "es => es.map(e => e.tagName === 'SELECT' ? e.selectedOptions[0].textContent :"
+        " e.tagName === 'INPUT' ? e.nextElementSibling.textContent : e.textContent)",
+    )
+
+
+def frame_from_code(figure):
+    """The Frame that the code below the figure makes, with the names that a chapter imports."""
+    *imports, line = figure.eval_on_selector(".nn-python code", "e => e.textContent").splitlines()
+    space = {}
+    chapter = re.match(r"ch\.", line) and re.search(r"\d\d", figure.evaluate("e => e.closest('figure').id"))
+    if chapter:
+        space["ch"] = importlib.import_module(f"nnlib.course.chapter_{chapter[0]}")
+    exec("\n".join(imports), space)
+    return eval(line, space)
+
+
+@every_live_page
+def test_the_address_names_the_state_of_a_figure_and_brings_it_back(name, root_url, visit):
+    url = page_url(root_url, name)
+    page = visit().open(url)
+    figure = start(page)[-1]  # far down the page
+    before = seen(figure)
+    figure.query_selector('.nn-controls :is(input[type="range"], select, input:checked)').focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => location.hash.includes('?')")
+    moved, settings, address = seen(figure), shown_settings(figure), page.url
+    assert moved != before
+    assert address.startswith(f"{url}#fig-")
+    other = visit().open(address)
+    again = start(other)[-1]
+    assert shown_settings(again) == settings
+    assert [re.sub(r"nn\w+-nn", "nn", what) for what in seen(again)] == [
+        re.sub(r"nn\w+-nn", "nn", what) for what in moved
+    ]
+    assert again.evaluate("e => { const r = e.getBoundingClientRect(); return r.top < innerHeight && r.bottom > 0 }")
 
 
 # The runtime by itself, on pages of its own
@@ -223,7 +286,10 @@ def write_page(path, *views):
     data = embed_data(views=views, drop_defaults=False)
     place = '<script type="application/vnd.jupyter.widget-view+json">{}</script>'
     state = json.dumps(data["manager_state"]).replace("</", "<\\/")
-    body = "".join(place.format(json.dumps(view)) for view in data["view_specs"])
+    body = "".join(
+        f'<p>{"Space. " * 3000}</p><figure id="fig-{number}">{place.format(json.dumps(view))}</figure>'
+        for number, view in enumerate(data["view_specs"], 1)
+    )
     runtime = (ROOT / "assets" / "web" / "static-widgets.js").read_text("utf8")
     path.write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{path.stem}</title></head><body>{body}'
@@ -284,6 +350,93 @@ def test_where_less_motion_is_wanted_play_makes_one_step(tab, tmp_path):
         assert frame_number(page) == expected
     page.wait_for_timeout(400)
     assert frame_number(page) == 4
+
+
+def film_of(tab, path, address=""):
+    film = explore(
+        steps,
+        title="Film",
+        tries=[
+            Try("Go to the end.", {"step": 3}, lambda frame: "Step 3" in frame.text),
+            Try("Begin with the second kind.", {"step": 0.5, "kind": "second & <last>"}, lambda f: "0.5" in f.text),
+        ],
+        python="here.steps",
+        step=slider(0.5, 1.0, 3, value=1.0),
+        kind=choice("first", "second & <last>", True),
+    )
+    page = tab()
+    page.goto(write_page(path / "film.html", film) + address)
+    start(page)
+    return page
+
+
+def test_a_try_is_a_button_that_sets_every_control(tab, tmp_path):
+    page = film_of(tab, tmp_path)
+    sentence = page.locator(".nn-sentence")
+    page.get_by_role("slider", name="step").press("End")
+    page.get_by_role("button", name="Begin with").click()
+    settled(page)
+    assert sentence.text_content() == "Step 0.5 of the second & <last> kind."
+    page.get_by_role("button", name="Go to the end.").press("Space")
+    settled(page)
+    assert sentence.text_content() == "Step 3 of the first kind."  # what it does not name stands as at first
+    pressed = page.locator(".nn-tries button").evaluate_all("es => es.map(e => e.getAttribute('aria-pressed'))")
+    assert pressed == ["true", "false"]
+    assert page.errors == []
+
+
+def test_the_address_follows_the_controls_and_goes_nowhere(tab, tmp_path):
+    page = film_of(tab, tmp_path)
+    assert "#" not in page.url
+    length = page.evaluate("history.length")
+    page.get_by_role("slider", name="step").press("Home")
+    page.wait_for_function("() => location.hash === '#fig-1?step=0.5&kind=first'")
+    page.get_by_role("button", name="Begin with").click()
+    page.wait_for_function("() => location.hash === '#fig-1?step=0.5&kind=second%20%26%20%3Clast%3E'")
+    assert page.evaluate("history.length") == length
+    assert page.errors == []
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("#fig-1?step=3&kind=second%20%26%20%3Clast%3E", "Step 3 of the second & <last> kind."),
+        ("#fig-1?step=0.50&kind=true", "Step 0.5 of the True kind."),
+        ("#fig-1?kind=third&step=&other=1", "Step 1.0 of the first kind."),
+        ("#fig-2?step=3", "Step 1.0 of the first kind."),
+        ("#fig-1", "Step 1.0 of the first kind."),
+        ("#fig-1?%E0=3", "Step 1.0 of the first kind."),
+    ],
+)
+def test_an_address_sets_the_controls_that_it_knows(address, sentence, tab, tmp_path):
+    page = film_of(tab, tmp_path, address)
+    assert page.locator(".nn-sentence").text_content() == sentence
+    assert page.evaluate("scrollY > 100") == (address.startswith("#fig-1"))
+    assert page.errors == []
+
+
+def test_a_link_to_a_state_works_on_the_page_itself(tab, tmp_path):
+    page = film_of(tab, tmp_path)
+    page.evaluate("location.hash = '#fig-1?step=3&kind=first'")
+    page.wait_for_function("() => document.querySelector('.nn-sentence').textContent === 'Step 3 of the first kind.'")
+    assert page.evaluate("scrollY > 100")
+
+
+def test_the_code_of_a_frame_can_be_copied(browser, tmp_path):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = film_of(context.new_page, tmp_path)
+    page.errors = []
+    box = page.locator(".nn-python")
+    assert not box.get_by_role("button").is_visible()
+    box.locator("summary").press("Enter")
+    page.get_by_role("button", name="Begin with").click()
+    settled(page)
+    line = 'here.steps(step=0.5, kind="second & <last>")'
+    assert box.locator("code").text_content() == line
+    box.get_by_role("button", name="Copy").press("Enter")
+    page.wait_for_function("() => document.querySelector('.nn-python [role=status]').textContent === 'Copied.'")
+    assert page.evaluate("navigator.clipboard.readText()") == line
+    context.close()
 
 
 def test_the_standard_models_live_and_are_joined(tab, tmp_path):
