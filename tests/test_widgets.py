@@ -16,6 +16,7 @@ import pytest
 import traitlets
 
 import nnlib.widgets.frames as frames_module
+from nnlib.course import chapter_06
 from nnlib.plotting import PALETTE, plt
 from nnlib.widgets import (
     Bars,
@@ -318,6 +319,11 @@ def test_the_code_of_a_frame_makes_that_frame(python):
     space = {"here": Namespace(every_kind=every_kind)}
     exec("\n".join(imports), space)
     assert eval(line, space).text == "The gain is 2 and the shift is high."
+
+
+def test_the_code_of_a_chapter_s_frame_says_what_its_notebook_says():
+    chart = explore(chapter_06.nudge_frame, title="t", unit=choice("h1", "o1"), nudge=slider(-1.0, 1.0)).chart
+    assert chart.python == "from nnlib.course import chapter_06 as ch\nch.nudge_frame({})"
 
 
 def test_a_frame_by_itself_shows_a_picture_in_a_notebook():

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -127,7 +128,7 @@ def explore(frame, *, title, tries=(), python=None, **controls):
 
     frame: a top-level function whose keyword arguments are the names in `controls`; it returns a Frame.
     tries: a list of Try(sentence, settings, holds): each becomes a button below the figure that sets the controls.
-    python: how "This frame in Python" calls the function; by default it imports it from its own module first.
+    python: how "This frame in Python" calls the function; by default as its notebook does, with the import.
     controls: slider(...), choice(...) or play(...) per argument, at most five.
 
     Raises
@@ -149,7 +150,6 @@ def explore(frame, *, title, tries=(), python=None, **controls):
                 Try("At o1, move the nudge to zero: the ring falls onto the line.",
                     dict(unit="o1", nudge=0.0), lambda frame: frame.panels[1].marks[0] == (0.0, 0.0, "")),
             ],
-            python="ch.nudge_frame",
             unit=choice("h1", "h2", "o1", "o2", value="o1"),
             nudge=slider(-2, -1, 0, 1, 2, value=-1),
         )
@@ -186,6 +186,8 @@ def _code(function, python):
     if python is not None:
         return f"{python}({{}})"
     module, name = function.split(":")
+    if chapter := re.match(r"nnlib\.course\.(chapter_\d\d)\b", module):  # by the name that its notebook uses
+        return f"from nnlib.course import {chapter[1]} as ch\nch.{name}({{}})"
     return f"from {module} import {name}\n{name}({{}})"
 
 

@@ -242,12 +242,9 @@ def shown_settings(figure):
 
 
 def frame_from_code(figure):
-    """The Frame that the code below the figure makes, with the names that a chapter imports."""
+    """The Frame that the code below the figure makes."""
     *imports, line = figure.eval_on_selector(".nn-python code", "e => e.textContent").splitlines()
     space = {}
-    chapter = re.match(r"ch\.", line) and re.search(r"\d\d", figure.evaluate("e => e.closest('figure').id"))
-    if chapter:
-        space["ch"] = importlib.import_module(f"nnlib.course.chapter_{chapter[0]}")
     exec("\n".join(imports), space)
     return eval(line, space)
 

@@ -1,5 +1,7 @@
 """Chapter 6's interactive figures: each frame a plain function of the settings."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from nnlib.course.chapter_06.experiments import (
@@ -51,6 +53,14 @@ def nudge_frame(unit, nudge):
             f"{abs(predicted - now) / abs(now):.0%} off."
         )
     return Frame([picture, curve], text=minus(said))
+
+
+def ring(frame):
+    """The ring of a nudge_frame: its place x, y, how far it is off the dashed line, and how many paths are lit."""
+    picture, curve = frame.panels
+    x, y = curve.marks[0][:2]
+    off = abs(y - np.interp(x, curve.x, curve.series[1]))
+    return SimpleNamespace(x=x, y=y, off=off, paths=sum(lit in ((2, 0), (2, 1)) for lit in picture.highlight))
 
 
 STEPS = (
