@@ -85,8 +85,8 @@ def test_each_member_is_trained_as_it_would_be_alone(dtype, loss, kind, p):
         assert relative_error(ensemble.theta[e], network.theta) < TOLERANCE[dtype]
         assert_same_training(histories[e], alone, TOLERANCE[dtype])
         assert bool(histories[e].train_accuracy) == (kind == "classes")
-        x = validation[0]
-        np.testing.assert_allclose(ensemble.predict(x)[e], network.predict(x), rtol=TOLERANCE[dtype], atol=1e-6)
+        x = validation[0]  # an output is a sum: what is rounded is its terms, also where they nearly cancel
+        assert relative_error(ensemble.predict(x)[e], network.predict(x)) < TOLERANCE[dtype]
 
 
 def test_members_learn_from_augmented_batches_as_they_would_alone():
