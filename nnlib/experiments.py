@@ -9,6 +9,8 @@ A function, a grid, and where the results are kept::
 
     result = sweep(train, {"learning_rate": [0.01, 0.1], "seed": range(5)}, path="sweep.jsonl")
     result.best("loss")
+
+`compare` asks which of several networks learns better, see :mod:`nnlib.comparison`.
 """
 
 import concurrent.futures
@@ -31,6 +33,7 @@ import zlib
 import numpy as np
 
 from nnlib.callbacks import watched
+from nnlib.comparison import Arm, Unfair, compare  # noqa: F401  a fair comparison is an experiment, too
 from nnlib.network import Table
 
 FORMAT = "nnlib sweep, version 1"

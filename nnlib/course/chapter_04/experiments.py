@@ -8,6 +8,7 @@ import numpy as np
 
 from nnlib import activations
 from nnlib.activations import Elementwise, selu, sigmoid, step
+from nnlib.comparison import fit_or_diverge
 from nnlib.data import digits
 from nnlib.diagnostics import pre_activations, propagate, silent_fraction
 from nnlib.initializers import he_normal, xavier_normal
@@ -16,7 +17,7 @@ from nnlib.losses import binary_cross_entropy, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential, mlp
 from nnlib.optimizers import SGD
-from nnlib.training import Diverged, fit
+from nnlib.training import fit
 
 
 @functools.cache
@@ -69,18 +70,11 @@ def best_of_grid(
 
 def _run(build, rate, seed, epochs, x, y, loss, batch_size):
     """(final training loss, network, loss per epoch) of one training; infinity from where it diverged."""
-    network, curve = build(np.random.default_rng(seed)), np.full(epochs, np.inf)
-    order = np.random.default_rng(1000 + seed)
+    network, order = build(np.random.default_rng(seed)), np.random.default_rng(1000 + seed)
+    curve = fit_or_diverge(network, loss, SGD(rate), (x, y), epochs=epochs, batch_size=batch_size, rng=order)
     with np.errstate(all="ignore"):
-        try:
-            history = fit(
-                network, loss, SGD(rate), (x, y), epochs=epochs, batch_size=batch_size, rng=order, progress=False
-            )
-        except Diverged as error:
-            curve[: len(error.history.train_loss)] = error.history.train_loss
-            return math.inf, network, curve
         final = loss(network.predict(x), y)[0]
-    return (final if math.isfinite(final) else math.inf), network, np.array(history.train_loss)
+    return (final if np.isfinite([*curve, final]).all() else math.inf), network, curve
 
 
 def shifted(f, shift):
