@@ -1,8 +1,10 @@
 # How Neural Networks Really Work: `make help` lists the commands.
 # The work is done by small Python programs in tools/, which run on Windows, too (see README.md).
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo python3)
+# The first of these that is supported, or else the first that is newer.
+PYTHON ?= $(shell for newest in 14 99; do for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, $$newest))" >/dev/null 2>&1 && \
+	{ echo $$p; exit; }; done; done; echo python3)
 RUN := .venv/bin/python
 PYTEST := $(RUN) -m pytest
 PARALLEL ?= 2
@@ -12,12 +14,12 @@ export PYTHONUTF8 := 1
 .PHONY: help environment book notebooks test site-test check lint serve lab mutants bench gate weight clean distclean
 
 help:  ## list the commands
-	@echo "make <command>, with Python 3.11 to 3.13 (PYTHON=python3.12 chooses one):"
+	@echo "make <command>, with Python 3.11 to 3.14 (PYTHON=python3.12 chooses one):"
 	@echo
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
 
 environment:  ## set up .venv (every command below does so by itself)
-	@command -v "$(PYTHON)" >/dev/null || { echo "error: $(PYTHON) not found: install Python 3.11, 3.12 or 3.13, or say where one is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "error: $(PYTHON) not found: install Python 3.11 to 3.14, or say where one is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" tools/environment.py
 
 book: environment  ## run the notebooks, compare them with what is committed, build the site in _build/html

@@ -5,22 +5,22 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).parent
-GUARD = ROOT / "tests" / "offline"  # holds a sitecustomize.py: kernels import it because it is on their path
+GUARD = ROOT / "tests" / "offline"  # its sitecustomize.py shuts the network in what is started from here
 
 if str(GUARD) not in sys.path:
     sys.path[:0] = [str(GUARD), str(ROOT), str(ROOT / "tools")]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
-import matplotlib  # noqa: E402
-import sitecustomize as offline  # noqa: E402
-
-offline.install()
-matplotlib.use("Agg")  # for this process alone: a kernel keeps its inline pictures
-
 os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
+    os.environ.setdefault(threads, "1")  # before NumPy is imported, which reads it once
+
+import matplotlib  # noqa: E402
+import no_network  # noqa: E402
+
+no_network.install()
+matplotlib.use("Agg")  # for this process alone: a kernel keeps its inline pictures
 
 sys.path.append(str(ROOT / "tests"))
 pytest_plugins = ["falsifiers"]  # after a cell with claims, what must make them fail

@@ -1,50 +1,98 @@
 """The tools behind make, and the guard that keeps tests from the network: each does what it promises, and notices."""
 
+import json
 import os
 import pathlib
 import re
 import socket
 import subprocess
 import sys
+import tomllib
 
 import book
 import colab
 import environment
 import nbformat
+import no_network
 import page_weight
 import pytest
-import sitecustomize as offline
+from jupyter_client.manager import start_new_kernel
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
+REFUSED = "no test and no notebook may reach the network"
+
+
 @pytest.mark.parametrize("host", ["example.org", "192.0.2.1", "2001:db8::1", b"example.org"])
 def test_another_host_is_out_of_reach(host):
-    with pytest.raises(offline.NetworkForbidden):
+    with pytest.raises(no_network.NetworkForbidden, match=REFUSED):
         socket.create_connection((host, 80), timeout=1)
 
 
-def test_a_kernel_has_no_network_either():
-    code = "import urllib.request; urllib.request.urlopen('http://example.org')"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+CALL_OUT = "import urllib.request; urllib.request.urlopen('http://example.org')"
+
+
+def test_a_process_of_a_test_has_no_network_either():
+    told = subprocess.run([sys.executable, "-c", CALL_OUT], capture_output=True, text=True)
     assert told.returncode
-    assert "no test and no notebook may reach the network" in told.stderr
+    assert REFUSED in told.stderr
+
+
+def test_a_kernel_has_no_network_either():
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        content = client.execute_interactive(CALL_OUT, output_hook=lambda message: None)["content"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert content["ename"] == "NetworkForbidden"
+    assert REFUSED in content["evalue"]
+
+
+def test_the_sitecustomize_of_a_system_runs_behind_the_guard(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('the system speaks')", "utf8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path)])}
+    told = subprocess.run([sys.executable, "-c", CALL_OUT], capture_output=True, text=True, env=environment)
+    assert told.stdout == "the system speaks\n"
+    assert REFUSED in told.stderr
 
 
 def test_this_machine_is_in_reach():
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=5):
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         pass
 
 
-@pytest.mark.parametrize("version", [(3, 10), (3, 14), (2, 7)])
-def test_another_python_is_refused_with_the_mend(version):
-    with pytest.raises(environment.Missing, match=r"PYTHON=python3\.12"):
+@pytest.mark.parametrize("version", [(3, 10), (2, 7)])
+def test_an_older_python_is_refused_with_the_mend(version):
+    with pytest.raises(environment.Missing, match=r"needs 3\.11 to 3\.14: .* PYTHON=python3\.14"):
         environment.check_python(version)
 
 
-@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
-def test_the_supported_pythons_pass(version):
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13), (3, 14)])
+def test_the_supported_pythons_pass_in_silence(version, capsys):
     environment.check_python(version)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_newer_python_is_tried_with_a_sentence(capsys):
+    environment.check_python((3, 15))
+    assert "Python 3.15 is newer than 3.14" in capsys.readouterr().out
+
+
+def test_one_range_of_pythons_is_named_everywhere():
+    names = environment.supported()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+    assert project["requires-python"] == f">={names[0]}"
+    versions = [line.rsplit(" ", 1)[1] for line in project["classifiers"] if "Python ::" in line]
+    assert versions == names
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf8")
+    assert f"python: {json.dumps(names)}" in workflow
+    for name in ("Makefile", "README.md", "index.md", ".ci/run", "tools/environment.py"):
+        assert f"{names[0]} to {names[-1]}" in (ROOT / name).read_text("utf8"), name
+    makefile = (ROOT / "Makefile").read_text("utf8")
+    searched = re.findall(r"python(3\.\d+)", makefile[: makefile.index("RUN :=")])
+    assert searched == names[::-1]
 
 
 def small_checkout(folder):

@@ -2,7 +2,7 @@
 
     python3 tools/environment.py
 
-Needs only the standard library of Python 3.11, 3.12 or 3.13. Works on Linux, macOS and Windows.
+Needs only the standard library of Python 3.11 to 3.14. Works on Linux, macOS and Windows.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "ready.txt"
+OLDEST, NEWEST = (3, 11), (3, 14)  # a newer one is tried
 
 
 class Missing(Exception):
@@ -32,11 +33,25 @@ def key(root=ROOT, version=sys.version_info):
     return digest.hexdigest()
 
 
+def supported():
+    """The Pythons that the book is checked with, as people write them, oldest first."""
+    return [f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
+
+
 def check_python(version=sys.version_info):
-    if not (3, 11) <= tuple(version[:2]) < (3, 14):
+    """Refuse a Python that is too old; say a sentence about one that is newer than any tried."""
+    names, version = supported(), tuple(version[:2])
+    this = ".".join(map(str, version))
+    if version < OLDEST:
         raise Missing(
-            f"this is Python {version[0]}.{version[1]}, and the book needs 3.11, 3.12 or 3.13: "
-            "install one of them and run `make book PYTHON=python3.12`"
+            f"this is Python {this}, and the book needs {names[0]} to {names[-1]}: "
+            f"install one of them and run `make book PYTHON=python{names[-1]}`"
+        )
+    if version > NEWEST:
+        print(
+            f"Python {this} is newer than {names[-1]}, the newest that the book is checked with. It may work; "
+            f"if something fails below, install Python {names[-1]} and run `make book PYTHON=python{names[-1]}`",
+            flush=True,
         )
 
 
@@ -70,10 +85,10 @@ def run(*command):
 
 
 def main():
-    check_python()
     wanted = key()
     if STAMP.exists() and STAMP.read_text("utf8") == wanted and PYTHON.exists():
         return
+    check_python()
     check_venv_module()
     start = time.perf_counter()
     if version_of(PYTHON) != sys.version_info[:2]:
