@@ -11,7 +11,7 @@ PARALLEL ?= 2
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book notebooks test site-test check lint serve lab mutants bench gate weight clean distclean
+.PHONY: help environment book notebooks test site-test check lint serve lab seeds experiments mutants bench gate weight clean distclean
 
 help:  ## list the commands
 	@echo "make <command>, with Python 3.11 to 3.14 (PYTHON=python3.12 chooses one):"
@@ -41,6 +41,12 @@ site-test: book  ## the built site in a real browser, with the network off
 	@$(PYTEST) tests/site
 
 check: lint test site-test  ## everything that the continuous integration runs
+
+seeds: environment  ## do the claims hold for 20 other seeds? writes the page Claims tested (minutes a chapter)
+	@$(RUN) tools/seeds.py
+
+experiments: environment  ## run the recorded experiments whose source has changed
+	@$(RUN) tools/experiments.py
 
 mutants: environment  ## change nnlib in thousands of small ways: does a test notice each? (an hour; a second run goes on)
 	@$(RUN) tools/mutants.py --jobs $(PARALLEL)

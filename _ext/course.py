@@ -1,6 +1,7 @@
 """The course's own pages and parts: its map, its questions and errata, exercises, and links to its repository."""
 
 import csv
+import html
 import os
 import pathlib
 import re
@@ -15,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import contents  # noqa: E402
 
-GENERATED = ("index", "reference/questions", "reference/errata")
+GENERATED = ("index", "reference/questions", "reference/claims", "reference/errata")
 
 
 # ---- {section}`4.2`: a link to a section of a chapter, or its bare number while the chapter is not written ----------
@@ -101,7 +102,7 @@ def course_map(app):
 
 
 def grouped(app, table, entries):
-    """The rows of a table under the chapters that treat them: first those that are written, then those to come.
+    """The rows of a table under the chapters that treat them: those that are written, and closed below, those to come.
 
     `entries` turns the rows of one chapter into lines.
     """
@@ -112,51 +113,85 @@ def grouped(app, table, entries):
         if mine and chapter["document"] in app.env.found_docs:
             lines += [f"## {title}", "", *entries(mine)]
         elif mine:
-            planned += [f"### {title}", "", *entries(mine)]
+            planned += [f"**{title}**", "", *entries(mine)]
     if planned:
-        lines += ["## In chapters to come", "", *planned]
+        lines += ["::::{dropdown} In chapters to come", "", *planned, "::::", ""]
     return lines
 
 
 def questions(app):
-    """Every question and every tested claim, with the section that answers it."""
-    syllabus = [row for row in rows(app, "tests/syllabus.csv") if row["kind"] in ("question", "claim")]
+    """Every question of the syllabus with its answer in one sentence and the section that gives the whole one."""
+    answers = contents.answers(pathlib.Path(app.srcdir))
 
     def entries(mine):
         lines = []
-        for kind, word in (("question", "Asked"), ("claim", "Put to the test")):
-            some = [row for row in mine if row["kind"] == kind]
-            if some:
-                lines += [f"{word}", ""]
-            for row in some:
-                topic = row["topic"].replace(" - ", ", ")
-                lines.append(f"- {topic} {{section}}`{row['section']}`")
-            lines.append("")
-        return lines
+        for row in mine:
+            answer = f" {answers[row['id']]}" if row["id"] in answers else ""
+            lines.append(f"- *{row['topic'].replace(' - ', ', ')}*{answer} {{section}}`{row['section']}`")
+        return [*lines, ""]
 
-    return grouped(app, syllabus, entries)
+    return grouped(app, [row for row in rows(app, "tests/syllabus.csv") if row["kind"] == "question"], entries)
+
+
+def claims(app):
+    """What is often said, what was measured here, and how often that held for other seeds; then each chapter's own."""
+    measured = rows(app, "reference/claims.csv")
+    said = {row["id"]: row for row in rows(app, "tests/syllabus.csv") if row["kind"] == "claim"}
+    tested = [row for row in measured if row["section"]]
+
+    def line(row):
+        share = f"held for {row['held']} of {row['runs']} other seeds" if row["random"] == "yes" else "no chance in it"
+        return f"{row['sentence']} *({share})* {{section}}`{row['section']}`"
+
+    def entries(mine):
+        lines = []
+        for id in dict.fromkeys(row["id"] for row in mine):
+            found = [row for row in tested if row["id"] == id]
+            if id in said:
+                lines.append(
+                    f"- *{said[id]['topic'].replace(' - ', ', ')}*"
+                    + ("" if found else f" {{section}}`{said[id]['section']}`")
+                )
+                lines += [f"  - {line(row)}" for row in found]
+            else:
+                lines += [f"- {line(row)}" for row in found]
+        return [*lines, ""]
+
+    own = [row for row in tested if row["id"] not in said]
+    return grouped(app, [*said.values(), *own], entries)
+
+
+def as_html(text):
+    """Text in a block of HTML, where no sign is markup and no blank line ends the block."""
+    return html.escape(" ".join(text.split()))
+
+
+def lines_of(erratum):
+    return ("lines " if re.search(r"\D", erratum["lines"]) else "line ") + erratum["lines"]
 
 
 def errata(app):
-    """Every correction, under the chapter that treats it."""
+    """Every correction, under the chapter that treats it: the original words, their translation, and what is right."""
 
     def entries(mine):
         lines = []
         for row in sorted(mine, key=lambda row: [int(part) for part in (*row["section"].split("."), row["id"][1:])]):
-            source = f" {row['source']}." if row["source"] else ""
             lines += [
                 f"({row['id'].lower()})=",
-                f"{row['id']}, {row['kind']}",
-                f": *The notes:* {row['notes']}",
+                f"**{row['id']}** · {row['kind']} · notes {row['note']}, {lines_of(row)}",
                 "",
-                f"  **Right:** {row['correction']}",
+                '<blockquote class="erratum">',
+                f'<p lang="zh">{as_html(row["original"])}</p>',
+                f"<p>{as_html(row['translation'])}</p>",
+                "</blockquote>",
                 "",
-                f"  <small>{row['place']}.{source} Section {{section}}`{row['section']}`.</small>",
+                f"**Right:** {row['right']} <small>{row['source']}. Section {{section}}`{row['section']}`.</small>",
                 "",
             ]
         return lines
 
-    return grouped(app, rows(app, "reference/errata.csv"), entries)
+    table = rows(app, "reference/errata.csv")
+    return [f"There are {len(table)} of them.", "", *grouped(app, table, entries)]
 
 
 def repository_links(app):
@@ -165,7 +200,13 @@ def repository_links(app):
     return [f"The sources stand in [the repository]({app.config.repository_url})."]
 
 
-PAGES = {"course-map": course_map, "questions": questions, "errata": errata, "repository": repository_links}
+PAGES = {
+    "course-map": course_map,
+    "questions": questions,
+    "claims": claims,
+    "errata": errata,
+    "repository": repository_links,
+}
 
 
 def fill_in(app, docname, source):

@@ -2,7 +2,7 @@
 
 The modules stand on floors and import only downward::
 
-    5  widgets  course  experiments  comparison
+    5  widgets  course  experiments  comparison  records
     4  plotting  training  ensemble
     3  network  diagnostics
     2  layers  optimizers  regularizers
@@ -21,7 +21,7 @@ _MODULES = (
     "activations", "reductions", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck",
     "callbacks", "archive", "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training",
     "widgets", "course", "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation", "experiments",
-    "comparison",
+    "comparison", "records",
 )  # fmt: skip
 
 __all__ = ["__version__", *_MODULES]

@@ -14,7 +14,6 @@ from nnlib.course import check, exercise, exercises, show_source
 from nnlib.course.checking import call, dtype_note, find_problem, is_stub
 from nnlib.course.diagnosis import same
 from nnlib.course.registry import Exercise
-from nnlib.course.seeds import generator, seeds
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted(int(path.name[-2:]) for path in (ROOT / "nnlib" / "course").glob("chapter_[0-9][0-9]"))
@@ -449,22 +448,6 @@ def test_an_exercise_can_be_called_and_its_source_shown(chapter_98):
     np.testing.assert_array_equal(chapter_98(np.ones((2, 1)), np.zeros((2, 1))), 0.5)
     assert repr(show_source(chapter_98)) == repr(show_source(scaled_error))
     assert chapter_98.__doc__ == scaled_error.__doc__
-
-
-# --- seeds ------------------------------------------------------------------------------------------------------------
-
-
-def test_one_number_shifts_every_seed_and_every_generator(monkeypatch):
-    monkeypatch.delenv("NNLIB_SEED", raising=False)
-    assert seeds(3) == [0, 1, 2]
-    assert generator(4).random() == np.random.default_rng(4).random()
-    monkeypatch.setenv("NNLIB_SEED", "7")
-    assert len({*seeds(5)} - {0, 1, 2, 3, 4}) == 5
-    assert generator(4).random() == generator(4).random() != np.random.default_rng(4).random()
-    assert generator(4).random() != generator(5).random()
-    monkeypatch.setenv("NNLIB_SEED", "-1")
-    with pytest.raises(ValueError, match="NNLIB_SEED is a whole number from 0, got '-1'"):
-        seeds(3)
 
 
 # --- show_source ------------------------------------------------------------------------------------------------------

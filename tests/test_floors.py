@@ -17,7 +17,7 @@ FLOORS = {
     2: "layers optimizers regularizers",
     3: "network diagnostics",
     4: "plotting training ensemble",
-    5: "widgets course experiments comparison",
+    5: "widgets course experiments comparison records",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 

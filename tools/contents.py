@@ -17,6 +17,7 @@ class Heading:
     text: str
     covers: list
     cell: int
+    answers: dict = dataclasses.field(default_factory=dict)
 
     @property
     def number(self):
@@ -40,7 +41,9 @@ def source_of(cell):
 
 
 def headings(path):
-    """All headings of a notebook, in order; `covers` comes from the metadata of the cell that holds the heading."""
+    """All headings of a notebook, in order; `covers` (ids of the syllabus) and `answers` (of its questions, a sentence
+    each) come from the metadata of the cell that holds the heading.
+    """
     found = []
     for number, cell in enumerate(json.loads(path.read_text("utf8"))["cells"]):
         if cell["cell_type"] != "markdown":
@@ -55,7 +58,8 @@ def headings(path):
             heading = fence is None and re.match(r"(#{1,6})\s+(.*?)\s*#*$", line)
             if heading:
                 covers = list(cell["metadata"].get("covers", [])) if first else []
-                found.append(Heading(len(heading[1]), heading[2], covers, number))
+                answers = dict(cell["metadata"].get("answers", {})) if first else {}
+                found.append(Heading(len(heading[1]), heading[2], covers, number, answers))
                 first = False
     return found
 
@@ -71,6 +75,16 @@ def covered(root=ROOT):
             if heading.number:
                 sections[heading.number] = (document, position, heading.covers)
     return sections
+
+
+def answers(root=ROOT):
+    """{id of a question: its answer in one sentence} over all notebooks of _toc.yml that exist."""
+    found = {}
+    for path in toc_notebooks(root):
+        if path.exists():
+            for heading in headings(path):
+                found.update(heading.answers)
+    return found
 
 
 def read_table(name, root=ROOT):

@@ -3,10 +3,12 @@
 import ast
 import contextlib
 import copy
+import hashlib
 import io
 import json
 import numbers
 import os
+import sys
 import types
 
 import numpy as np
@@ -41,8 +43,9 @@ def claim(id, sentence, holds):
         raise TypeError(f"claim {id} takes True or False, got {holds!r}: compare numbers, use .all() on arrays")
     record = os.environ.get(RECORD)
     if record:
+        row = {"id": id, "sentence": sentence, "holds": bool(holds), "results": digest(sys._getframe(1).f_globals)}
         with open(record, "a", encoding="utf8") as file:
-            file.write(json.dumps({"id": id, "sentence": sentence, "holds": bool(holds)}, ensure_ascii=False) + "\n")
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
     elif not holds:
         raise ClaimFails(id, sentence)
     print(sentence)
@@ -76,6 +79,15 @@ def falsify(cell, statement, namespace):
     raise AssertionError(f"after {statement!r} every claim of the cell holds all the same")
 
 
+def digest(namespace):
+    """A hash of all numbers that the running cell names: another one under another seed, where they are random."""
+    cell = namespace.get("In", [""])[-1]  # IPython keeps the sources of the cells there
+    found = _copies_of(_names(cell), namespace)
+    return hashlib.sha256(
+        "".join(f"{name}={[a.tobytes() for a in _numbers(found[name])]}" for name in sorted(found)).encode()
+    ).hexdigest()[:12]
+
+
 def claimed(cell):
     """The ids of the claims in a cell, in order."""
     calls = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
@@ -98,11 +110,11 @@ def _copies_of(names, namespace):
     return {name: value if isinstance(value, shared) else copy.deepcopy(value, memo) for name, value in found.items()}
 
 
-def _oddities(value, seen=None):
-    """What makes any comparison false: {"NaN"}, {"infinity"}, {"only zeros"} or several of them."""
+def _numbers(value, seen=None):
+    """All arrays of numbers in a result, one after the other, whatever holds them."""
     seen = set() if seen is None else seen
     if value is None or id(value) in seen or isinstance(value, types.ModuleType | types.FunctionType | type):
-        return set()
+        return []
     seen.add(id(value))
     if isinstance(value, dict):
         parts = list(value.values())
@@ -111,13 +123,18 @@ def _oddities(value, seen=None):
     else:
         parts = list(vars(value).values()) if hasattr(value, "__dict__") else []
     if parts:
-        return set().union(*(_oddities(part, seen) for part in parts))
+        return [array for part in parts for array in _numbers(part, seen)]
     try:
-        array = np.asarray(value, float)
+        return [np.asarray(value, float)]
     except (TypeError, ValueError):
-        return set()
-    odd = {"NaN": np.isnan(array).any(), "infinity": np.isinf(array).any()}
-    odd["only zeros"] = array.size > 1 and not array.any()
+        return []
+
+
+def _oddities(value):
+    """What makes any comparison false: {"NaN"}, {"infinity"}, {"only zeros"} or several of them."""
+    arrays = _numbers(value)
+    odd = {"NaN": any(np.isnan(a).any() for a in arrays), "infinity": any(np.isinf(a).any() for a in arrays)}
+    odd["only zeros"] = any(a.size > 1 and not a.any() for a in arrays)
     return {name for name, found in odd.items() if found}
 
 

@@ -1,8 +1,6 @@
-"""Seeds: all randomness of the book derives from one number, so that claims can be tried with seeds nobody chose.
+"""Seeds: one number, ``NNLIB_SEED``, shifts all randomness of a lesson, so that its claims meet seeds nobody saw."""
 
-``NNLIB_SEED=7 make ...`` shifts every generator that the course makes; without it the number is 0.
-"""
-
+import functools
 import os
 
 import numpy as np
@@ -10,20 +8,34 @@ import numpy as np
 VARIABLE = "NNLIB_SEED"
 
 
-def base():
-    """The number of ``NNLIB_SEED``, 0 without it."""
-    value = os.environ.get(VARIABLE, "0")
-    if not value.isdigit():
-        raise ValueError(f"{VARIABLE} is a whole number from 0, got {value!r}")
-    return int(value)
+def shift(number):
+    """From now on ``np.random.default_rng(seed)`` gives the generator of (number, seed); 0 leaves seeds as they are."""
+    original = getattr(np.random.default_rng, "original", np.random.default_rng)
+    if number == 0:
+        np.random.default_rng = original
+        return
+
+    @functools.wraps(original)
+    def default_rng(seed=None):
+        return original(shifted(seed, number))
+
+    default_rng.original = original
+    np.random.default_rng = default_rng
 
 
-def seeds(n):
-    """n different seeds: 0, 1 ... n - 1 for base 0, others for another."""
-    return [1_000_000 * base() + i for i in range(n)]
+def shifted(seed, number):
+    """Another seed of the same kind: of (number, seed) for whole numbers; generators and None are no seeds."""
+    if isinstance(seed, np.random.SeedSequence):
+        entropy = np.ravel(seed.entropy).tolist()
+        return np.random.SeedSequence([number, *entropy], spawn_key=seed.spawn_key, pool_size=seed.pool_size)
+    if seed is None or isinstance(seed, np.random.Generator | np.random.BitGenerator):
+        return seed
+    return [number, *np.ravel(seed).tolist()]
 
 
-def generator(seed=0):
-    """``np.random.default_rng(seed)`` for base 0, an independent generator for another."""
-    shift = base()
-    return np.random.default_rng([seed, shift] if shift else seed)
+def shift_from_environment():
+    """Shift by ``NNLIB_SEED``, a whole number; without it nothing changes."""
+    text = os.environ.get(VARIABLE, "0")
+    if not text.isdecimal():
+        raise ValueError(f"{VARIABLE} is a whole number, got {text!r}")
+    shift(int(text))
