@@ -130,10 +130,10 @@ def torch_lstm(n_in, n_hidden):
         class Last(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.lstm, self.out = nn.LSTM(n_in, n_hidden), nn.Linear(n_hidden, 10)
+                self.lstm, self.out = nn.LSTM(n_in, n_hidden, batch_first=True), nn.Linear(n_hidden, 10)
 
             def forward(self, x):
-                return self.out(self.lstm(x)[0][-1])
+                return self.out(self.lstm(x)[0][:, -1])
 
         return Last()
 
@@ -179,7 +179,7 @@ def cases():
     for n in (64, 128):
         name, kind = f"LSTM {n} units, 50 steps, batch 32", torch_lstm(n, n)
         shapes = [("lstm", 50, 32, n, n), ("dense", 32, n, 10, True)]
-        yield Case(name, normal(50, 32, n), labels(32), lambda n=n: last_step(n), kind, "softmax", "adam", shapes)
+        yield Case(name, normal(32, 50, n), labels(32), lambda n=n: last_step(n), kind, "softmax", "adam", shapes)
 
 
 def last_step(n):

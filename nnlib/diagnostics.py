@@ -102,7 +102,7 @@ def gradient_profile(network, loss, x, target, training=False):
 def dead_units(network, x):
     """The share of the units of each ReLU that give 0 for all of x: no gradient passes them.
 
-    A unit is a column of (N, D), a channel of (N, C, H, W), a column of (T, N, D).  A unit that is dead for a few
+    A unit is a column of (N, D), a channel of (N, C, H, W), a column of (N, T, D).  A unit that is dead for a few
     examples may well live for others: give a whole training set.
 
     Returns

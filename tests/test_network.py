@@ -231,9 +231,9 @@ def test_a_gradient_check_gives_random_layers_their_state_back():
 
 def test_the_abstract_layer_and_optimizer_compute_nothing():
     with pytest.raises(NotImplementedError):
-        Layer().forward(None)
+        Layer().compute(None, False)
     with pytest.raises(NotImplementedError):
-        Layer().backward(None)
+        Layer().pull_back(None, True)
     with pytest.raises(NotImplementedError):
         Optimizer(0.1).step(np.ones(1), np.ones(1))
 

@@ -8,11 +8,14 @@ import pytest
 
 from nnlib.gradcheck import numerical_gradient, relative_error
 from nnlib.initializers import constant
-from nnlib.layers import GRU, LSTM, RNN, Embedding
+from nnlib.layers import GRU, LSTM, RNN, Dense, Embedding
+from nnlib.losses import mean_squared_error
 from nnlib.network import Sequential
+from nnlib.optimizers import Adam
+from nnlib.training import fit
 
 KINDS = [RNN, LSTM, GRU]
-T, N, D, H = 6, 3, 2, 4
+N, T, D, H = 3, 6, 2, 4
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -23,7 +26,7 @@ def made(kind, seed=0, **settings):
 
 
 def sequence(seed=2):
-    return np.random.default_rng(seed).normal(size=(T, N, D))
+    return np.random.default_rng(seed).normal(size=(N, T, D))
 
 
 def s(z):
@@ -65,18 +68,51 @@ def unit_by_unit(layer, x):
 def test_a_recurrent_layer_is_its_definition(kind):
     layer, x = made(kind), sequence()
     out = layer.forward(x)
-    assert out.shape == (T, N, H)
+    assert out.shape == (N, T, H)
     for n in range(N):
-        np.testing.assert_allclose(out[-1, n], unit_by_unit(layer, x[:, n]), rtol=1e-12)
+        np.testing.assert_allclose(out[n, -1], unit_by_unit(layer, x[n]), rtol=1e-12)
 
 
 @kinds
 def test_a_sequence_cut_in_two_is_the_same_sequence_when_the_state_is_carried_over(kind):
     layer, x = made(kind), sequence()
     whole = layer.forward(x).copy()
-    first = layer.forward(x[:4]).copy()
-    second = layer.forward(x[4:], initial=layer.final)
-    np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-12)
+    first = layer.forward(x[:, :4]).copy()
+    second = layer.forward(x[:, 4:], initial=layer.final)
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, rtol=1e-12)
+
+
+@kinds
+def test_fit_and_predict_cut_examples_and_never_time(kind):
+    rng = np.random.default_rng(12)
+    n = n_steps = 32  # as many examples as steps: a layer that took one for the other would not notice
+    x = rng.normal(size=(n, n_steps, 1))
+    y = x[:, -2] - 0.5 * x[:, -1]
+    for sequences in (True, False):
+        network = Sequential(kind(1, 8, sequences=sequences), rng=rng, dtype=np.float64)
+        whole = network.predict(x)
+        for batch_size in (1, 5, 8, 31):
+            np.testing.assert_allclose(network.predict(x, batch_size=batch_size), whole, rtol=1e-12, atol=1e-14)
+    network = Sequential(kind(1, 8, sequences=False), Dense(8, 1), rng=np.random.default_rng(13))
+    history = fit(network, mean_squared_error, Adam(0.02), (x, y), epochs=60, batch_size=8, rng=rng, progress=False)
+    assert history.train_loss[-1] < 0.05 * y.var()  # the last steps of other sequences tell nothing of y
+
+
+@kinds
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("truncate", [None, 2])
+def test_the_gradient_of_a_batch_is_the_sum_of_its_parts_wherever_it_is_cut(kind, sequences, truncate):
+    layer, x = made(kind, sequences=sequences, truncate=truncate), sequence()
+    dout = np.random.default_rng(14).normal(size=layer.forward(x).shape)
+    dx = layer.backward(dout).copy()
+    gradient = layer.grad.copy()
+    for cut in range(1, N):
+        parts = np.zeros_like(gradient)
+        for part in (slice(cut), slice(cut, N)):
+            layer.forward(x[part])
+            np.testing.assert_allclose(layer.backward(dout[part]), dx[part], rtol=1e-11, atol=1e-14)
+            parts += layer.grad
+        np.testing.assert_allclose(parts, gradient, rtol=1e-11, atol=1e-13)
 
 
 @kinds
@@ -84,7 +120,7 @@ def test_the_gradient_of_the_initial_state(kind):
     layer, x = made(kind), sequence()
     rng = np.random.default_rng(3)
     states = [rng.normal(size=(N, H)) for _ in range(layer.n_states)]
-    weights = rng.normal(size=(T, N, H))
+    weights = rng.normal(size=(N, T, H))
     layer.forward(x, initial=states)
     layer.backward(weights)
     for k, dstate in enumerate(layer.dinitial):
@@ -107,16 +143,15 @@ def test_padded_steps_change_nothing(kind, sequences):
     gradient = layer.grad.copy()
     total = np.zeros_like(gradient)
     for n, length in enumerate(lengths):
-        alone = layer.forward(x[:length, n : n + 1])
-        last = alone[-1] if sequences else alone
+        alone = layer.forward(x[n : n + 1, :length])
         if sequences:
-            np.testing.assert_allclose(out[:length, n], alone[:, 0], rtol=1e-12)
-            np.testing.assert_array_equal(out[length:, n], 0.0)
+            np.testing.assert_allclose(out[n, :length], alone[0], rtol=1e-12)
+            np.testing.assert_array_equal(out[n, length:], 0.0)
         else:
-            np.testing.assert_allclose(out[n], last[0], rtol=1e-12)
-        dalone = layer.backward(dout[:length, n : n + 1] if sequences else dout[n : n + 1])
-        np.testing.assert_allclose(dx[:length, n], dalone[:, 0], rtol=1e-10, atol=1e-14)
-        np.testing.assert_array_equal(dx[length:, n], 0.0)
+            np.testing.assert_allclose(out[n], alone[0], rtol=1e-12)
+        dalone = layer.backward(dout[n : n + 1, :length] if sequences else dout[n : n + 1])
+        np.testing.assert_allclose(dx[n, :length], dalone[0], rtol=1e-10, atol=1e-14)
+        np.testing.assert_array_equal(dx[n, length:], 0.0)
         total += layer.grad
     np.testing.assert_allclose(gradient, total, rtol=1e-10, atol=1e-13)
 
@@ -125,12 +160,12 @@ def test_padded_steps_change_nothing(kind, sequences):
 def test_truncation_cuts_the_way_back_and_not_the_way_forward(kind):
     whole, cut, x = made(kind), made(kind, truncate=2), sequence()
     np.testing.assert_array_equal(cut.forward(x), whole.forward(x))
-    dout = np.zeros((T, N, H))
-    dout[-1] = 1.0
+    dout = np.zeros((N, T, H))
+    dout[:, -1] = 1.0
     dx = cut.backward(dout)
-    np.testing.assert_array_equal(dx[:4], 0.0)
-    assert np.abs(dx[4:]).min() > 0.0
-    np.testing.assert_allclose(dx[4:], whole.backward(dout)[4:], rtol=1e-12)
+    np.testing.assert_array_equal(dx[:, :4], 0.0)
+    assert np.abs(dx[:, 4:]).min() > 0.0
+    np.testing.assert_allclose(dx[:, 4:], whole.backward(dout)[:, 4:], rtol=1e-12)
 
 
 @pytest.mark.parametrize("sequences", [True, False])
@@ -153,9 +188,9 @@ def test_an_open_forget_gate_carries_the_gradient_and_a_shut_one_does_not():
         layer = LSTM(1, 1, forget_bias=bias).initialize(np.random.default_rng(0), np.float64)
         layer.W_x.value[...] = layer.W_h.value[...] = 0.0
         layer.b.value[3] = 100.0  # what the cell holds is shown
-        layer.forward(np.zeros((50, 1, 1)), initial=(np.zeros((1, 1)), np.full((1, 1), 1e-9)))
-        dout = np.zeros((50, 1, 1))
-        dout[-1] = 1.0
+        layer.forward(np.zeros((1, 50, 1)), initial=(np.zeros((1, 1)), np.full((1, 1), 1e-9)))
+        dout = np.zeros((1, 50, 1))
+        dout[:, -1] = 1.0
         layer.backward(dout)
         return layer.dinitial[1].item()
 
@@ -173,7 +208,7 @@ def test_parameters_and_first_values():
 
 def test_stacked_layers_are_saved_and_loaded(tmp_path):
     network = Sequential(Embedding(9, D), LSTM(D, H), GRU(H, 3), RNN(3, 2, False), rng=np.random.default_rng(6))
-    tokens = np.random.default_rng(7).integers(0, 9, (T, N))
+    tokens = np.random.default_rng(7).integers(0, 9, (N, T))
     network.save(tmp_path / "network.npz")
     np.testing.assert_array_equal(Sequential.load(tmp_path / "network.npz").forward(tokens), network.forward(tokens))
 
@@ -206,11 +241,11 @@ def test_states_and_their_gradients_stay_when_the_layer_goes_on(kind, sequences)
 def test_backward_needs_a_forward(kind):
     layer = made(kind)
     with pytest.raises(RuntimeError, match="needs the batch of a forward"):
-        layer.backward(np.ones((T, N, H)))
+        layer.backward(np.ones((N, T, H)))
     layer.forward(sequence())
     with pytest.raises(ValueError, match="as forward returned"):
-        layer.backward(np.ones((T, N, H + 1)))
-    assert made(kind).forward(sequence(), training=True).shape == (T, N, H)
+        layer.backward(np.ones((N, T, H + 1)))
+    assert made(kind).forward(sequence(), training=True).shape == (N, T, H)
 
 
 def test_an_embedding_starts_from_standard_normal_numbers_unless_told_otherwise():
@@ -235,8 +270,8 @@ def test_an_embedding_adds_up_the_gradients_of_a_number_that_occurs_twice():
     [
         (lambda: RNN(0, 3), ValueError, "positive sizes"),
         (lambda: LSTM(2, 3, truncate=0), ValueError, "positive sizes"),
-        (lambda: made(RNN).forward(np.ones((T, D))), ValueError, "time first"),
-        (lambda: made(RNN).forward(np.ones((T, N, D + 1))), ValueError, r"\(T, N, 2\)"),
+        (lambda: made(RNN).forward(np.ones((T, D))), ValueError, r"\(N, T, 2\), got \(N, 2\)"),
+        (lambda: made(RNN).forward(np.ones((N, T, D + 1))), ValueError, r"\(N, T, 2\), got \(N, 6, 3\)"),
         (lambda: made(LSTM).forward(sequence(), initial=(np.ones((N, H)),)), ValueError, "starts from 2"),
         (lambda: made(GRU).forward(sequence(), lengths=[1, 2]), ValueError, "3 whole numbers from 1 to 6"),
         (lambda: made(GRU).forward(sequence(), lengths=[1.0, 2.0, 3.0]), ValueError, "3 whole numbers from 1 to 6"),
@@ -255,6 +290,16 @@ def test_an_embedding_adds_up_the_gradients_of_a_number_that_occurs_twice():
 def test_a_wrong_call_says_what_was_wanted(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@kinds
+def test_a_recurrent_layer_says_what_comes_out_for_one_sequence(kind):
+    for sequences, shapes in ((True, [(5, H), (None, H)]), (False, [(H,), (H,)])):
+        layer = kind(D, H, sequences=sequences)
+        assert [layer.out_shape(shape) for shape in ((5, D), (None, None))] == shapes
+        for wrong in ((D,), (5, D + 1), (5, D, 1), ()):
+            with pytest.raises(ValueError, match=r"takes x of shape \(N, T, 2\)"):
+                layer.out_shape(wrong)
 
 
 def test_every_kind_keeps_float32():

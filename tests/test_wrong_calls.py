@@ -88,7 +88,7 @@ SHAPES = [
     (lambda: small().restore((np.zeros(3), [])), ValueError, "51 parameters, the snapshot has 3"),
     (lambda: small().restore((np.zeros(51), [np.ones(3)])), ValueError, "other statistics"),
     (lambda: alone(Conv2D(2, 1, 3)).forward(np.ones((1, 5, 5, 2))), ValueError, r"\(N, 2, H, W\)"),
-    (lambda: alone(LSTM(3, 4)).forward(np.ones((5, 3))), ValueError, "time first"),
+    (lambda: alone(LSTM(3, 4)).forward(np.ones((5, 3))), ValueError, r"\(N, T, 3\)"),
     (lambda: alone(BatchNorm(3)).forward(np.ones((1, 3)), training=True), ValueError, "at least two values"),
     (lambda: SGD(0.1).step(np.ones(3), np.ones(2)), ValueError, "one shape and dtype"),
     (lambda: mean_squared_error(np.ones((3, 1)), np.ones(3)), ValueError, r"target\.reshape\(-1, 1\)"),

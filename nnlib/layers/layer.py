@@ -26,6 +26,11 @@ def positive_eps(eps):
 NOTHING = object()  # not None, which a caller may pass
 
 
+def example(shape):
+    """The shape of a batch of such examples, for a message: (3, None) -> "(N, 3, ?)"."""
+    return f"({', '.join(['N', *('?' if n is None else str(n) for n in shape)])})"
+
+
 class Layer:
     """One step of a network: ``forward`` computes the output, ``backward`` hands the gradient of the loss on.
 
@@ -71,10 +76,26 @@ class Layer:
         for child in self.children:
             child.prepare(rng, dtype)
 
+    x = out = None
+
     def forward(self, x, training=False):
-        raise NotImplementedError
+        self.x = x = self.at_the_door(x)
+        self.out_shape(x.shape[1:])
+        self.out = self.compute(x, training)
+        return self.out
 
     def backward(self, dout, input_gradient=True):
+        dout = self.gradient_at_the_door(dout, None if self.out is None else self.out.shape)
+        return self.pull_back(dout, input_gradient)
+
+    def compute(self, x, training):
+        raise NotImplementedError
+
+    def pull_back(self, dout, input_gradient):
+        raise NotImplementedError
+
+    def out_shape(self, shape):
+        """Shape of the output for one example of ``shape``, where None stands for a size that is not known."""
         raise NotImplementedError
 
     def array(self, name, shape, dtype=None):

@@ -14,20 +14,6 @@ TO_INSIDE = (3, 0, 1, 2)  # i f g o at the door -> o i f g
 TO_DOOR = (1, 2, 3, 0)
 
 
-def inside(W, out):
-    """The four blocks of columns of W (..., 4 H) as rows of ``out`` (4 H, ...), in the inner order."""
-    n_hidden = W.shape[-1] // 4
-    for k, block in enumerate(TO_INSIDE):
-        out[k * n_hidden : (k + 1) * n_hidden] = W[..., block * n_hidden : (block + 1) * n_hidden].T
-    return out
-
-
-def halved(W):
-    """W (4 H, ...) with the rows of the three sigmoids halved, in place."""
-    W[: 3 * len(W) // 4] *= 0.5
-    return W
-
-
 def lstm_forward(x, W_x, W_h, b, h, c, array):
     """All steps forward.
 
@@ -43,64 +29,35 @@ def lstm_forward(x, W_x, W_h, b, h, c, array):
     np.matmul(from_x, x.transpose(0, 2, 1), out=gates)
     gates += bias
     hs, cs = (array(name, (n_steps + 1, n_hidden, n)) for name in ("hs", "cs"))
-    squashed = array("squashed", (n_steps, n_hidden, n))
+    squashed, product = array("squashed", (n_steps, n_hidden, n)), array("product", (4 * n_hidden, n))
     hs[0], cs[0] = h, c
-    product, taken_in = np.empty((4 * n_hidden, n), x.dtype), np.empty((n_hidden, n), x.dtype)
     for t, z in enumerate(gates):
-        np.dot(from_h, hs[t], out=product)
-        z += product
-        np.tanh(z, out=z)
-        sigmoids = z[: 3 * n_hidden]
-        sigmoids *= 0.5
-        sigmoids += 0.5
-        o, i, f, g = z.reshape(4, n_hidden, n)
-        np.multiply(f, cs[t], out=cs[t + 1])
-        np.multiply(i, g, out=taken_in)
-        cs[t + 1] += taken_in
+        z += np.dot(from_h, hs[t], out=product)
+        o, i, f, g = sigmoids_and_tanh(z)
+        np.add(f * cs[t], i * g, out=cs[t + 1])
         np.tanh(cs[t + 1], out=squashed[t])
         np.multiply(o, squashed[t], out=hs[t + 1])
     return hs, cs, gates, squashed
 
 
-def lstm_backward(dhs, dh, dc, W_h, memory, array, truncate=None):
+def lstm_backward(dhs, dh, dc, W_h, cs, gates, squashed, array, out):
     """All steps back.
 
-    dhs (T, H, N): what arrives at each h from outside; dh, dc (H, N): what arrives at the last state besides.  Returns
-    da (T, 4 H, N), the gradients of the pre-activations in the inner order, and those of the initial state.
+    dhs (T, H, N): what arrives at each h from outside; dh, dc (H, N): what arrives at the last state besides; cs
+    (T, H, N): the cells before each step.  Fills ``out`` (T, 4 H, N), the gradients of the pre-activations in the inner
+    order; returns those of the state before the first step.
     """
-    _, cs, gates, squashed = memory
-    n_steps, width, n = gates.shape
-    n_hidden = width // 4
-    o, i, f, g = gates.reshape(n_steps, 4, n_hidden, n).swapaxes(0, 1)
-    da = array("da", gates.shape)
-    slopes = da.reshape(n_steps, 4, n_hidden, n)  # first what dh and dc will be multiplied with, for all steps at once
-    np.subtract(1.0, gates[:, : 3 * n_hidden], out=da[:, : 3 * n_hidden])
-    da[:, : 3 * n_hidden] *= gates[:, : 3 * n_hidden]  # s (1 - s)
-    np.square(g, out=slopes[:, 3])
-    np.subtract(1.0, slopes[:, 3], out=slopes[:, 3])  # 1 - g^2
-    slopes[:, 0] *= squashed
-    slopes[:, 1] *= g
-    slopes[:, 2] *= cs[:-1]
-    slopes[:, 3] *= i
-    shown = array("shown", squashed.shape)  # dc gets o (1 - tanh(c)^2) of dh
-    np.square(squashed, out=shown)
-    np.subtract(1.0, shown, out=shown)
-    shown *= o
-    back = array("back", W_h.shape)  # (H, 4 H)
-    inside(W_h, back.T)
-    dh, dc, through = dh.copy(), dc.copy(), np.empty_like(dh)
-    for t in reversed(range(n_steps)):
-        dh += dhs[t]
-        np.multiply(dh, shown[t], out=through)
-        dc += through
-        slopes[t, 0] *= dh
-        slopes[t, 1:] *= dc
-        dc *= f[t]
-        np.dot(back, da[t], out=dh)
-        if truncate and t % truncate == 0 and t:
-            dh.fill(0.0)
-            dc.fill(0.0)
-    return da, dh, dc
+    n_hidden = len(W_h)
+    shown, o_slope, ifg_slopes = slopes(cs, gates, squashed, array("shown", squashed.shape), out)
+    f = gates[:, 2 * n_hidden : 3 * n_hidden]
+    back = inside(W_h, array("back", W_h.shape).T).T
+    for t in reversed(range(len(dhs))):
+        dh = dh + dhs[t]
+        dc = dc + dh * shown[t]
+        o_slope[t] *= dh
+        ifg_slopes[t] *= dc
+        dh, dc = np.dot(back, out[t]), dc * f[t]
+    return dh, dc
 
 
 def lstm_gradients(da, x, hs, W_x, dW_x, dW_h, db, array, input_gradient=True):
@@ -119,3 +76,49 @@ def lstm_gradients(da, x, hs, W_x, dW_x, dW_h, db, array, input_gradient=True):
         dW[...] = np.dot(flat, states, out=array(name, dW.T.shape)).T  # BLAS is faster with the long rows on the left
     np.dot(flat, ones(n_steps * n, flat.dtype), out=db)
     return np.matmul(flat.T, W_x.T).reshape(n_steps, n, -1) if input_gradient else None
+
+
+def inside(W, out):
+    """The four blocks of columns of W (..., 4 H) as rows of ``out`` (4 H, ...), in the inner order."""
+    n_hidden = W.shape[-1] // 4
+    for k, block in enumerate(TO_INSIDE):
+        out[k * n_hidden : (k + 1) * n_hidden] = W[..., block * n_hidden : (block + 1) * n_hidden].T
+    return out
+
+
+def halved(W):
+    """W (4 H, ...) with the rows of the three sigmoids halved, in place."""
+    W[: 3 * len(W) // 4] *= 0.5
+    return W
+
+
+def sigmoids_and_tanh(z):
+    """The gates o, i, f = sigmoid and g = tanh of the four blocks of z (4 H, N), in place; three come halved."""
+    np.tanh(z, out=z)
+    sigmoids = z[: 3 * len(z) // 4]
+    sigmoids *= 0.5
+    sigmoids += 0.5
+    return z.reshape(4, -1, z.shape[1])
+
+
+def slopes(cs, gates, squashed, shown, out):
+    """What the way back multiplies its dh and dc with, for all steps at once.
+
+    Into ``shown``: dc / dh = o (1 - tanh(c)^2).  Into the first block of ``out``: da_o / dh = o (1 - o) tanh(c); into
+    the others: da_i / dc = i (1 - i) g, da_f / dc = f (1 - f) c_{t-1}, da_g / dc = (1 - g^2) i.
+    """
+    n_hidden = squashed.shape[1]
+    o, i, _, g = gates.reshape(len(gates), 4, n_hidden, -1).swapaxes(0, 1)
+    np.square(squashed, out=shown)
+    np.subtract(1.0, shown, out=shown)
+    shown *= o
+    sigmoids, d_sigmoids = gates[:, : 3 * n_hidden], out[:, : 3 * n_hidden]
+    np.subtract(1.0, sigmoids, out=d_sigmoids)
+    d_sigmoids *= sigmoids
+    blocks = out.reshape(len(out), 4, n_hidden, -1)
+    do, di, df, dg = blocks.swapaxes(0, 1)
+    np.square(g, out=dg)
+    np.subtract(1.0, dg, out=dg)
+    for slope, factor in ((do, squashed), (di, g), (df, cs), (dg, i)):
+        slope *= factor
+    return shown, do, blocks[:, 1:]

@@ -1,13 +1,16 @@
-"""Recurrent layers: one cell, used again at every step of a sequence x (T, N, D), time first.
+"""Recurrent layers: one cell, used again at every step of sequences x (N, T, D).
 
-Each cell stands as two plain functions, one step forward and one step back; :class:`Recurrent` walks along time.
+Each cell stands as two plain functions, one step forward and one step back; two more walk along time.  Inside, time
+comes first, (T, N, D), so that the numbers of a step lie side by side.
 """
+
+import itertools
 
 import numpy as np
 
 from nnlib.activations import sigmoid
 from nnlib.initializers import normal, orthogonal, xavier_uniform, zeros
-from nnlib.layers.layer import Layer, whole
+from nnlib.layers.layer import Layer, example, whole
 from nnlib.layers.lstm_sequence import lstm_backward, lstm_forward, lstm_gradients
 from nnlib.parameters import Parameter
 
@@ -91,8 +94,62 @@ def gru_step_backward(dh, cache, W_h, dW_h, db_n):
 # --- the walk along time ----------------------------------------------------------------------------------------------
 
 
+def walk(step, a, state, out):
+    """All steps forward: state_t = step(a_t, state_{t-1}).   Fills ``out`` (T, N, H) with h from a (T, N, gates H);
+    returns the last state, and what each step keeps for the way back."""
+    caches = []
+    for t, a_t in enumerate(a):
+        state, cache = step(a_t, state)
+        out[t] = state[0]
+        caches.append(cache)
+    return state, caches
+
+
+def walk_back(step_backward, dhs, dstate, caches, out):
+    """All steps back: at h_t arrives dhs_t (T, N, H), from outside, and what the step after it hands back.   Fills
+    ``out`` (T, N, gates H) with da; returns the gradient of the state before the first step."""
+    for t in reversed(range(len(dhs))):
+        out[t], dstate = step_backward((dstate[0] + dhs[t], *dstate[1:]), caches[t])
+    return dstate
+
+
+def masked(step):
+    """A step that takes (a_t, live) instead of a_t: where ``live`` (N, 1) is False, time stands still and the state
+    passes unchanged."""
+
+    def masked_step(a_and_live, state):
+        a, live = a_and_live
+        after, cache = step(a, state)
+        return where(live, after, state), (live, cache)
+
+    return masked_step
+
+
+def masked_backward(step_backward):
+    """The way back of :func:`masked`: what passed unchanged has a gradient that does."""
+
+    def masked_step_backward(dstate, live_and_cache):
+        live, cache = live_and_cache
+        da, dbefore = step_backward(where(live, dstate, itertools.repeat(0.0)), cache)
+        return da, where(live, dbefore, dstate)
+
+    return masked_step_backward
+
+
+def where(live, state, other):
+    """``state`` where ``live``, and else ``other``, array by array."""
+    return tuple(np.where(live, s, o) for s, o in zip(state, other))
+
+
+def pieces(n_steps, length):
+    """The steps in pieces of ``length``, as slices, the last piece first."""
+    return [slice(start, start + length) for start in reversed(range(0, n_steps, length))]
+
+
 class Recurrent(Layer):
-    """Walks along x (T, N, D); gives h (T, N, H), or the last h (N, H) with ``sequences=False``.
+    """Walks along x (N, T, D); gives h (N, T, H), or the last h (N, H) with ``sequences=False``.
+
+    PyTorch's layers do so with ``batch_first=True``.
 
     Parameters
     ----------
@@ -123,85 +180,94 @@ class Recurrent(Layer):
             raise ValueError(f"{type(self).__name__} takes positive sizes, got {n_in=}, {n_hidden=}, {truncate=}")
         self.n_in, self.n_hidden = whole(n_in), whole(n_hidden)
         self.sequences, self.truncate = bool(sequences), None if truncate is None else whole(truncate)
-        self.x = None
         width = self.gates * self.n_hidden
         self.W_x = Parameter((n_in, width), init)
         self.W_h = Parameter((n_hidden, width), init_h)
         self.b = Parameter((width,), zeros, decay=False)
-        self.caches = None
+
+    def out_shape(self, shape):
+        if len(shape) != 2 or shape[1] not in (self.n_in, None):
+            raise ValueError(f"{self!r} takes x of shape (N, T, {self.n_in}), got {example(shape)}")
+        return (shape[0], self.n_hidden) if self.sequences else (self.n_hidden,)
 
     def forward(self, x, training=False, initial=None, lengths=None):
         """h for every step (or the last).
 
         Parameters
         ----------
-        x : ndarray (T, N, D)
+        x : ndarray (N, T, D)
         initial : tuple of ndarray (N, H), optional
             State before the first step; zeros where it is left out.
         lengths : ndarray (N,) of int, optional
             Steps that count for each sequence; afterwards its state stands still and its output is 0.
         """
-        self.x = x = self.sequence_at_the_door(x)
-        n_steps, n, _ = x.shape
-        state = self.initial_state(n) if initial is None else self.checked_state(initial, n)
-        self.live = self.live_steps(lengths, n_steps, n)
-        a = (x.reshape(-1, self.n_in) @ self.W_x.value + self.b.value).reshape(n_steps, n, -1)
-        out = np.empty((n_steps, n, self.n_hidden), self.dtype)
-        self.caches = []
-        for t in range(n_steps):
-            before = state
-            state, cache = self.step(a[t], state)
-            self.caches.append(cache)
-            if self.live is None:
-                out[t] = state[0]
-            else:
-                state = tuple(np.where(self.live[t], new, old) for new, old in zip(state, before))
-                out[t] = np.where(self.live[t], state[0], 0.0)
-        self.final = state
-        self.out_shape = out.shape if self.sequences else out.shape[1:]
-        return out if self.sequences else state[0]
+        self.initial, self.lengths = initial, lengths
+        return super().forward(x, training)
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.caches is None else self.out_shape)
-        n_steps, n, _ = self.x.shape
-        for p in self.own_parameters():
-            p.grad[...] = 0.0
-        da = np.empty((n_steps, n, self.gates * self.n_hidden), self.dtype)
-        dstate = self.initial_state(n)
+    def compute(self, x, training):
+        state = self.zero_state(len(x)) if self.initial is None else self.checked_state(self.initial, len(x))
+        self.live = self.live_steps(self.lengths, *x.shape[:2])
+        self.steps = self.time_first(x)
+        hs, self.final = self.along_time(self.steps, state)
         if not self.sequences:
-            dstate = (dstate[0] + dout, *dstate[1:])
-        for t in reversed(range(n_steps)):
-            dh = dstate[0]
-            if self.sequences:
-                dh = dh + (dout[t] if self.live is None else np.where(self.live[t], dout[t], 0.0))
-            arriving = (dh, *dstate[1:])
-            if self.live is not None:  # where time stands still the state passes unchanged, and so does its gradient
-                arriving = tuple(np.where(self.live[t], d, 0.0) for d in arriving)
-            da[t], dstate_before = self.step_backward(arriving, self.caches[t])
-            if self.live is not None:
-                dstate_before = tuple(
-                    np.where(self.live[t], new, old) for new, old in zip(dstate_before, (dh, *dstate[1:]))
-                )
-            dstate = dstate_before
-            if self.truncate and t % self.truncate == 0 and t:
-                dstate = self.initial_state(n)
-        self.dinitial = dstate
-        flat = da.reshape(n_steps * n, -1)
-        np.matmul(self.x.reshape(-1, self.n_in).T, flat, out=self.W_x.grad)
-        np.sum(flat, axis=0, out=self.b.grad)
-        return (flat @ self.W_x.value.T).reshape(self.x.shape) if input_gradient else None
+            return self.final[0]
+        return hs if self.live is None else np.where(self.live.swapaxes(0, 1), hs, 0.0)
 
-    def sequence_at_the_door(self, x):
-        x = self.at_the_door(x)
-        if x.ndim != 3 or x.shape[2] != self.n_in:
-            raise ValueError(f"{self!r} takes x of shape (T, N, {self.n_in}), time first, got {x.shape}")
-        return x
+    def pull_back(self, dout, input_gradient):
+        n, n_steps, _ = self.x.shape
+        dstate, dhs = self.zero_state(n), np.broadcast_to(np.zeros((), self.dtype), (n_steps, n, self.n_hidden))
+        if not self.sequences:
+            dstate = (dout, *dstate[1:])
+        else:
+            dhs = dout.swapaxes(0, 1) if self.live is None else np.where(self.live, dout.swapaxes(0, 1), 0.0)
+        dx = self.back_along_time(dhs, dstate, input_gradient)
+        return None if dx is None else dx.swapaxes(0, 1)
 
-    def own_parameters(self):
-        """Those whose gradients are sums over time."""
+    # --- what a faster way replaces: time first ---
+
+    def along_time(self, x, state):
+        """h (N, T, H) and the last state, from x (T, N, D)."""
+        hs = np.empty((*x.shape[:2], self.n_hidden), self.dtype)
+        a = self.from_input(x)
+        step, a = (self.step, a) if self.live is None else (masked(self.step), zip(a, self.live))
+        final, self.caches = walk(step, a, state, out=hs)
+        return hs.swapaxes(0, 1), final
+
+    def back_along_time(self, dhs, dstate, input_gradient):
+        """Fill the gradients from dhs (T, N, H) and that of the last state; dx (T, N, D) or None."""
+        for p in self.summed_over_time():
+            p.grad[...] = 0.0
+        step_backward = self.step_backward if self.live is None else masked_backward(self.step_backward)
+        da = np.empty((*dhs.shape[:2], self.gates * self.n_hidden), self.dtype)
+        for piece in pieces(len(dhs), self.truncate or len(dhs)):
+            self.dinitial = walk_back(step_backward, dhs[piece], dstate, self.caches[piece], out=da[piece])
+            dstate = self.zero_state(dhs.shape[1])  # nothing is handed on to the piece before
+        return self.from_input_backward(da, input_gradient)
+
+    def from_input(self, x):
+        """a = x @ W_x + b, for all steps at once.   x (T, N, D) -> (T, N, gates H)"""
+        return (x.reshape(-1, self.n_in) @ self.W_x.value + self.b.value).reshape(*x.shape[:2], -1)
+
+    def from_input_backward(self, da, input_gradient):
+        """dW_x = x^T da, db = sum of da, both over all steps and the batch; dx = da W_x^T."""
+        x, rows = self.steps.reshape(-1, self.n_in), da.reshape(-1, self.gates * self.n_hidden)
+        np.matmul(x.T, rows, out=self.W_x.grad)
+        np.sum(rows, axis=0, out=self.b.grad)
+        return (rows @ self.W_x.value.T).reshape(self.steps.shape) if input_gradient else None
+
+    def time_first(self, x):
+        """(N, T, D) -> (T, N, D), contiguous: a copy only where x lies otherwise in memory."""
+        steps = x.swapaxes(0, 1)
+        if not steps.flags.c_contiguous:
+            steps = self.array("steps", steps.shape)
+            np.copyto(steps, x.swapaxes(0, 1))
+        return steps
+
+    def summed_over_time(self):
+        """The parameters whose gradients each step back adds to."""
         return (self.W_h,)
 
-    def initial_state(self, n):
+    def zero_state(self, n):
         return tuple(np.zeros((n, self.n_hidden), self.dtype) for _ in range(self.n_states))
 
     def checked_state(self, state, n):
@@ -213,7 +279,7 @@ class Recurrent(Layer):
             )
         return state
 
-    def live_steps(self, lengths, n_steps, n):
+    def live_steps(self, lengths, n, n_steps):
         """(T, N, 1), True where a step counts."""
         if lengths is None:
             return None
@@ -266,42 +332,30 @@ class LSTM(Recurrent):
         b[self.n_hidden : 2 * self.n_hidden] = self.forget_bias
         return b
 
-    def forward(self, x, training=False, initial=None, lengths=None):
-        self.memory = None
-        if lengths is not None:  # where sequences end at different steps, the plain walk
-            return super().forward(x, training, initial, lengths)
-        self.x = x = self.sequence_at_the_door(x)
-        h, c = self.initial_state(x.shape[1]) if initial is None else self.checked_state(initial, x.shape[1])
-        self.memory = lstm_forward(x, self.W_x.value, self.W_h.value, self.b.value, h.T, c.T, self.array)
-        hs, cs = self.memory[:2]
-        self.final = hs[-1].T.copy(), cs[-1].T.copy()
-        out = np.ascontiguousarray(hs[1:].transpose(0, 2, 1)) if self.sequences else self.final[0]
-        self.out_shape = out.shape
-        return out
+    def along_time(self, x, state):
+        if self.live is not None:  # where sequences end at different steps, the plain walk
+            return super().along_time(x, state)
+        h, c = state
+        hs, *self.memory = lstm_forward(x, self.W_x.value, self.W_h.value, self.b.value, h.T, c.T, self.array)
+        self.hs, cs = hs, self.memory[0]
+        return np.ascontiguousarray(hs[1:].transpose(2, 0, 1)), (hs[-1].T.copy(), cs[-1].T.copy())
 
-    def backward(self, dout, input_gradient=True):
-        if self.x is None or self.memory is None:
-            return super().backward(dout, input_gradient)
-        dout = self.gradient_at_the_door(dout, self.out_shape)
-        n_steps, n, _ = self.x.shape
-        dh, dc = (zero.T for zero in self.initial_state(n))
-        if self.sequences:
-            dhs = dout.transpose(0, 2, 1)
-        else:
-            dhs, dh = np.broadcast_to(np.zeros((), self.dtype), (n_steps, self.n_hidden, n)), dout.T
-        da, dh, dc = lstm_backward(dhs, dh, dc, self.W_h.value, self.memory, self.array, self.truncate)
-        self.dinitial = dh.T.copy(), dc.T.copy()
+    def back_along_time(self, dhs, dstate, input_gradient):
+        if self.live is not None:
+            return super().back_along_time(dhs, dstate, input_gradient)
+        cs, gates, squashed = self.memory
+        da = self.array("da", gates.shape)
+        for piece in pieces(len(dhs), self.truncate or len(dhs)):
+            dh, dc = lstm_backward(
+                dhs[piece].transpose(0, 2, 1), *(d.T for d in dstate), self.W_h.value,
+                cs[:-1][piece], gates[piece], squashed[piece], self.array, out=da[piece],
+            )  # fmt: skip
+            self.dinitial = dh.T.copy(), dc.T.copy()
+            dstate = self.zero_state(dhs.shape[1])
         return lstm_gradients(
-            da,
-            self.x,
-            self.memory[0],
-            self.W_x.value,
-            self.W_x.grad,
-            self.W_h.grad,
-            self.b.grad,
-            self.array,
+            da, self.steps, self.hs, self.W_x.value, self.W_x.grad, self.W_h.grad, self.b.grad, self.array,
             input_gradient,
-        )
+        )  # fmt: skip
 
     def step(self, a, state):
         h, c, cache = lstm_step(a, *state, self.W_h.value)
@@ -339,7 +393,7 @@ class GRU(Recurrent):
         da, dh = gru_step_backward(dstate[0], cache, self.W_h.value, self.W_h.grad, self.b_n.grad)
         return da, (dh,)
 
-    def own_parameters(self):
+    def summed_over_time(self):
         return self.W_h, self.b_n
 
 
