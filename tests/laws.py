@@ -28,8 +28,9 @@ LAYERS = {
     "BatchNorm": (lambda: l.BatchNorm(6), (6,)),
     "BatchNorm, images": (lambda: l.BatchNorm(4), (4, 6, 5)),
     "LayerNorm": (lambda: l.LayerNorm(6), (6,)),
-    "LayerNorm, images": (lambda: l.LayerNorm(4), (4, 6, 5)),
+    "LayerNorm, steps": (lambda: l.LayerNorm(6), (4, 6)),
     "RMSNorm": (lambda: l.RMSNorm(6), (6,)),
+    "RMSNorm, steps": (lambda: l.RMSNorm(6), (4, 6)),
     "GroupNorm": (lambda: l.GroupNorm(2, 6), (6,)),
     "GroupNorm, images": (lambda: l.GroupNorm(2, 4), (4, 3, 5)),
     "InstanceNorm": (lambda: l.InstanceNorm(4), (4, 3, 5)),
@@ -42,15 +43,15 @@ LAYERS = {
     **{f"Activation({f!r})": (lambda f=f: l.Activation(f), (6,)) for f in a.ELEMENTWISE.values()},
 }
 
-# layer for sequences: what makes it, and the shape of a batch of 7 in which time comes first
+# layer for sequences: what makes it, and the shape of a batch of 7
 SEQUENCE_LAYERS = {
-    "RNN": (lambda: l.RNN(3, 4), (5, 7, 3)),
-    "RNN, last step": (lambda: l.RNN(3, 4, sequences=False), (5, 7, 3)),
-    "LSTM": (lambda: l.LSTM(3, 4), (5, 7, 3)),
-    "LSTM, last step": (lambda: l.LSTM(3, 4, sequences=False), (5, 7, 3)),
-    "GRU": (lambda: l.GRU(3, 4), (5, 7, 3)),
-    "GRU, last step": (lambda: l.GRU(3, 4, sequences=False), (5, 7, 3)),
-    "Sequential, stacked": (lambda: Sequential(l.LSTM(3, 4), l.GRU(4, 2, sequences=False)), (5, 7, 3)),
+    "RNN": (lambda: l.RNN(3, 4), (7, 5, 3)),
+    "RNN, last step": (lambda: l.RNN(3, 4, sequences=False), (7, 5, 3)),
+    "LSTM": (lambda: l.LSTM(3, 4), (7, 5, 3)),
+    "LSTM, last step": (lambda: l.LSTM(3, 4, sequences=False), (7, 5, 3)),
+    "GRU": (lambda: l.GRU(3, 4), (7, 5, 3)),
+    "GRU, last step": (lambda: l.GRU(3, 4, sequences=False), (7, 5, 3)),
+    "Sequential, stacked": (lambda: Sequential(l.LSTM(3, 4), l.GRU(4, 2, sequences=False)), (7, 5, 3)),
 }
 
 # activation: (its value at these points, where it has a kink or a jump)

@@ -407,18 +407,19 @@ layer(
     passes=_then_outside,
 )
 layer("LayerNorm", lambda: l.LayerNorm(5), lambda torch: torch.nn.LayerNorm(5), (4, 5), SCALE_AND_SHIFT)
-layer(
-    "LayerNorm, images",
-    lambda: l.LayerNorm(3),
-    lambda torch: torch.nn.GroupNorm(1, 3),
-    (2, 3, 4, 2),
-    SCALE_AND_SHIFT,
-)
+layer("LayerNorm, steps", lambda: l.LayerNorm(5), lambda torch: torch.nn.LayerNorm(5), (2, 3, 5), SCALE_AND_SHIFT)
 layer(
     "RMSNorm",
     lambda: l.RMSNorm(5),
     lambda torch: torch.nn.RMSNorm(5, eps=1e-5),
     (4, 5),
+    {"gamma": ("weight", same)},
+)
+layer(
+    "RMSNorm, steps",
+    lambda: l.RMSNorm(5),
+    lambda torch: torch.nn.RMSNorm(5, eps=1e-5),
+    (2, 3, 5),
     {"gamma": ("weight", same)},
 )
 layer("GroupNorm", lambda: l.GroupNorm(2, 6), lambda torch: torch.nn.GroupNorm(2, 6), (4, 6), SCALE_AND_SHIFT)
@@ -427,6 +428,13 @@ layer(
     lambda: l.GroupNorm(2, 4, eps=0.02),
     lambda torch: torch.nn.GroupNorm(2, 4, eps=0.02),
     (2, 4, 3, 2),
+    SCALE_AND_SHIFT,
+)
+layer(
+    "GroupNorm, one group",
+    lambda: l.GroupNorm(1, 3),
+    lambda torch: torch.nn.GroupNorm(1, 3),
+    (2, 3, 4, 2),
     SCALE_AND_SHIFT,
 )
 layer(
@@ -499,7 +507,7 @@ _embedding()
 # PyTorch's weight_ih is W_x transposed, weight_hh is W_h transposed, the gates in one order (i f g o; r z n, z here u).
 # b = bias_ih + bias_hh, except in the last third of the GRU's: there b = bias_ih, and bias_hh is b_n.
 
-T, N, D, H = 4, 3, 2, 3
+N, T, D, H = 3, 4, 2, 3
 
 
 def recurrent(name, make, lengths=False):
@@ -508,13 +516,13 @@ def recurrent(name, make, lengths=False):
 
     def draw(rng):
         return {
-            "x": grid(rng, T, N, D),
+            "x": grid(rng, N, T, D),
             "W_x": grid(rng, D, gates * H),
             "W_h": grid(rng, H, gates * H),
             "b_i": grid(rng, gates * H),
             "b_h": grid(rng, gates * H),
             **{f"initial{k}": grid(rng, N, H) for k in range(layer.n_states)},
-            "dout": grid(rng, *((T, N, H) if layer.sequences else (N, H))),
+            "dout": grid(rng, *((N, T, H) if layer.sequences else (N, H))),
             **({"lengths": rng.permutation([T, 1, T - 1])} if lengths else {}),
         }
 
@@ -542,20 +550,24 @@ def recurrent(name, make, lengths=False):
 
     def theirs(torch, i):
         rnn = torch.nn.utils.rnn
-        made = getattr(torch.nn, kind)(D, H).double()
+        made = getattr(torch.nn, kind)(D, H, batch_first=True).double()
         made.weight_ih_l0.data[...], made.weight_hh_l0.data[...] = i["W_x"].T, i["W_h"].T
         made.bias_ih_l0.data[...], made.bias_hh_l0.data[...] = i["b_i"], i["b_h"]
         x = i["x"].clone().requires_grad_()
         initial = [i[f"initial{k}"].clone().requires_grad_() for k in range(layer.n_states)]
         state, pieces = tuple(h[None] for h in initial), []
-        for piece in x.split(layer.truncate or T):  # cut off from what was before
+        for piece in x.split(layer.truncate or T, dim=1):  # cut off from what was before
             if pieces:
                 state = tuple(h.detach() for h in state)
-            given = rnn.pack_padded_sequence(piece, i["lengths"], enforce_sorted=False) if lengths else piece
+            given = (
+                rnn.pack_padded_sequence(piece, i["lengths"], batch_first=True, enforce_sorted=False)
+                if lengths
+                else piece
+            )
             out, state = made(given, state if layer.n_states > 1 else state[0])
             state = state if layer.n_states > 1 else (state,)
-            pieces.append(rnn.pad_packed_sequence(out, total_length=T)[0] if lengths else out)
-        out = torch.cat(pieces) if layer.sequences else state[0][0]
+            pieces.append(rnn.pad_packed_sequence(out, batch_first=True, total_length=T)[0] if lengths else out)
+        out = torch.cat(pieces, dim=1) if layer.sequences else state[0][0]
         out.backward(i["dout"])
         return {
             "out": out.detach(),
@@ -932,12 +944,6 @@ DIFFERENCES = {
         lambda torch: [300 * p.detach().var() for p in torch.nn.Linear(300, 300).parameters()],
         l.Dense,
         "PyTorch's ``Linear`` draws both",
-    ),
-    "LayerNorm has one gamma a channel on images, PyTorch one a position": Difference(
-        lambda: l.LayerNorm(3).gamma.shape,
-        lambda torch: torch.nn.LayerNorm([3, 4, 2]).weight.shape,
-        l.LayerNorm,
-        "has a gamma per position",
     ),
     "RMSNorm's eps is that of the other norms, PyTorch's is the rounding of the dtype": Difference(
         lambda: l.RMSNorm(2).initialize(np.random.default_rng(0), np.float64).forward([[1e-3, 1e-3]]),

@@ -24,7 +24,6 @@ from nnlib.layers import (
     GlobalAveragePool2D,
     GroupNorm,
     InstanceNorm,
-    Layer,
     LayerNorm,
     Maxout,
     MaxPool2D,
@@ -33,9 +32,11 @@ from nnlib.layers import (
     Residual,
     RMSNorm,
     RReLU,
+    normalization,
 )
 from nnlib.layers.convolution import convolve
 from nnlib.layers.dropout import keep_mask
+from nnlib.layers.normalization import sum_over
 from nnlib.losses import softmax_cross_entropy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD
@@ -90,9 +91,9 @@ def test_batchnorm_forgets_the_scale_of_the_weights_before_it():
 
 def test_layernorm_rmsnorm_groupnorm_and_instancenorm_agree_where_they_meet():
     x = np.random.default_rng(4).normal(1.0, 2.0, (5, 4, 3, 2))
-    layer, one_group = alone(LayerNorm(4)).forward(x), alone(GroupNorm(1, 4)).forward(x)
-    np.testing.assert_allclose(layer, one_group, rtol=1e-12)
-    np.testing.assert_allclose(layer.mean(axis=(1, 2, 3)), 0.0, atol=1e-12)
+    layer, one_group = alone(LayerNorm(24)).forward(x.reshape(5, 24)), alone(GroupNorm(1, 4)).forward(x)
+    np.testing.assert_allclose(layer, one_group.reshape(5, 24), rtol=1e-12)
+    np.testing.assert_allclose(layer.mean(axis=1), 0.0, atol=1e-12)
     instance = alone(InstanceNorm(4)).forward(x)
     np.testing.assert_allclose(instance, alone(GroupNorm(4, 4)).forward(x), rtol=1e-12)
     np.testing.assert_allclose(instance.var(axis=(2, 3)), 1.0, rtol=1e-3)
@@ -210,6 +211,33 @@ def test_convolve_has_stride_1_and_no_padding_unless_told_otherwise():
     assert convolve(x, W[..., :2, :2], np.zeros(1)).shape == (1, 1, 2, 2)
 
 
+# layer: what comes out of one example, where it is known
+SHAPES = {
+    "Conv2D": (
+        lambda: Conv2D(3, 4, (2, 3)),
+        {(3, 6, 5): (4, 5, 3), (3, None, 5): (4, None, 3), (None,) * 3: (4, None, None)},
+    ),
+    "Conv2D, stride": (lambda: Conv2D(2, 3, 3, stride=2, padding=1), {(2, 6, 5): (3, 3, 3), (2, 1, 1): (3, 1, 1)}),
+    "MaxPool2D": (lambda: MaxPool2D(2), {(3, 5, 6): (3, 2, 3), (None, 2, None): (None, 1, None)}),
+    "AveragePool2D": (lambda: AveragePool2D(3), {(3, 7, 6): (3, 2, 2)}),
+    "GlobalAveragePool2D": (lambda: GlobalAveragePool2D(), {(3, 4, 5): (3,), (None, None, None): (None,)}),
+    "BatchNorm": (lambda: BatchNorm(6), {(6,): (6,), (None,): (None,), (6, None, 2): (6, None, 2)}),
+    "LayerNorm": (lambda: LayerNorm(6), {(6,): (6,), (5, 6): (5, 6), (None, None): (None, None), (2, 5, 6): (2, 5, 6)}),
+    "RMSNorm": (lambda: RMSNorm(6), {(6,): (6,), (5, 6): (5, 6)}),
+    "GroupNorm": (lambda: GroupNorm(2, 4), {(4,): (4,), (4, 3, 5): (4, 3, 5)}),
+    "InstanceNorm": (lambda: InstanceNorm(4), {(4, 1, 2): (4, 1, 2), (4, None, 1): (4, None, 1)}),
+}
+
+
+@pytest.mark.parametrize(("make", "shapes"), SHAPES.values(), ids=SHAPES)
+def test_a_layer_says_what_comes_out_of_one_example(make, shapes):
+    layer = make()
+    for shape, out in shapes.items():
+        assert layer.out_shape(shape) == out
+        if None not in shape:
+            assert alone(make()).forward(np.ones((2, *shape))).shape[1:] == out
+
+
 # --- widths -----------------------------------------------------------------------------------------------------------
 
 
@@ -313,14 +341,16 @@ def test_along_long_rows_numpy_broadcasts_without_its_buffers(layer, x, long, mo
     seen, before = [], np.getbufsize()
     layer.initialize(np.random.default_rng(0))
 
-    def looks(self, *arguments):
+    def looks(*arguments, **settings):
         seen.append(np.getbufsize())
-        return Layer.at_the_door(self, *arguments)
+        return sum_over(*arguments, **settings)
 
-    monkeypatch.setattr(type(layer), "at_the_door", looks)
+    monkeypatch.setattr(normalization, "sum_over", looks)
     out = layer.forward(x, training=True)
+    n_forward = len(seen)
     layer.backward(out)
-    assert seen == [512 if long else before]
+    assert n_forward > 0
+    assert set(seen) == {512 if long else before}
     assert np.getbufsize() == before
     with pytest.raises(ValueError, match="takes x of shape"):
         layer.forward(np.ones((3, 700)))
@@ -486,14 +516,22 @@ def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outs
         (lambda: GroupNorm(4, 6), ValueError, "evenly"),
         (lambda: alone(BatchNorm(3)).forward(np.ones((1, 3)), training=True), ValueError, "at least two values"),
         (lambda: alone(BatchNorm(3)).forward(np.ones((2, 3, 5))), ValueError, r"\(N, 3\) or \(N, 3, H, W\)"),
-        (lambda: alone(LayerNorm(3)).forward(np.ones((2, 4))), ValueError, r"\(N, 3\) or \(N, 3, H, W\)"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 4))), ValueError, "make it for 4"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 4, 6, 6))), ValueError, "make it for 4"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 5, 3))), ValueError, r"LayerNorm\(3\)"),
+        (lambda: alone(LayerNorm(3)).forward(np.ones((2, 4))), ValueError, r"\(N, ..., 3\), got \(N, 4\)$"),
+        (lambda: alone(LayerNorm(3)).forward(np.ones((2, 3, 5, 5))), ValueError, r"take GroupNorm\(1, 3\)"),
+        (lambda: alone(RMSNorm(3)).forward(np.ones((2, 3, 5, 5))), ValueError, r"take GroupNorm\(1, 3\)"),
         (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3))), ValueError, r"\(N, 3, H, W\)"),
         (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3, 5))), ValueError, "H W >= 2"),
         (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3, 1, 1))), ValueError, "H W >= 2"),
         (lambda: Conv2D(1, 0, 3), ValueError, "positive sizes"),
         (lambda: Conv2D(1, 1, 3, padding=-1), ValueError, "padding >= 0"),
         (lambda: alone(Conv2D(2, 1, 3)).forward(np.ones((1, 1, 5, 5))), ValueError, r"\(N, 2, H, W\)"),
-        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 1, 2, 5))), ValueError, "H >= 3"),
+        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 1, 2, 5))), ValueError, "H >= 3.*padding"),
+        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 3, 5, 5))), ValueError, "make it for 3 channels"),
+        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((2, 8, 8))), ValueError, "its one channel"),
+        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((2, 64))), ValueError, "before Flatten"),
         (lambda: MaxPool2D(0), ValueError, "positive size"),
         (lambda: alone(MaxPool2D(3)).forward(np.ones((1, 1, 2, 5))), ValueError, "at least 3"),
         (lambda: alone(GlobalAveragePool2D()).forward(np.ones((1, 5))), ValueError, r"\(N, C, H, W\)"),

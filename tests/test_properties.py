@@ -315,8 +315,8 @@ def test_pooling_is_its_definition_loop_by_loop(rng, n, image, size):
 # norm: what makes it for n channels, the axes of (N, C, H, W) that share a mean, after the channels are cut into pieces
 NORMS = {
     "BatchNorm": (lambda: BatchNorm(4), lambda x: x.transpose(1, 0, 2, 3).reshape(4, -1)),
-    "LayerNorm": (lambda: LayerNorm(4), lambda x: x.reshape(len(x), -1)),
     "GroupNorm": (lambda: GroupNorm(2, 4), lambda x: x.reshape(2 * len(x), -1)),
+    "GroupNorm, one group": (lambda: GroupNorm(1, 4), lambda x: x.reshape(len(x), -1)),
     "InstanceNorm": (lambda: InstanceNorm(4), lambda x: x.reshape(4 * len(x), -1)),
 }
 
@@ -342,6 +342,24 @@ def test_a_norm_gives_mean_0_and_variance_1_and_ignores_shift_and_scale(make, to
     np.testing.assert_allclose((dx * centered).sum(axis=1), left, rtol=1e-6, atol=1e-10)
     np.testing.assert_allclose(layer.gamma.grad, (dout * out).sum(axis=(0, 2, 3)), rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(layer.beta.grad, dout.sum(axis=(0, 2, 3)), rtol=1e-9, atol=1e-10)
+
+
+@given(rng=rngs, n=sizes, steps=sizes, d=st.integers(2, 6))
+@law
+def test_layernorm_normalizes_the_last_axis_whatever_stands_before_it(rng, n, steps, d):
+    for layer in (LayerNorm(d), RMSNorm(d)):
+        layer.initialize(rng, np.float64)
+        layer.theta += 0.3 * rng.normal(size=layer.theta.size)
+        x, dout = rng.normal(1.0, 2.0, (2, n, steps, d))
+        out = layer.forward(x).copy()
+        dx, gradient = layer.backward(dout).copy(), layer.grad.copy()
+        x_hat = (x - x.mean(axis=-1, keepdims=True) * isinstance(layer, LayerNorm)) * layer.gamma.value
+        beta = layer.beta.value if isinstance(layer, LayerNorm) else 0.0
+        root = np.sqrt(np.square(x_hat / layer.gamma.value).mean(axis=-1, keepdims=True) + 1e-5)
+        np.testing.assert_allclose(out, x_hat / root + beta, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(layer.forward(x.reshape(-1, d)), out.reshape(-1, d), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(layer.backward(dout.reshape(-1, d)), dx.reshape(-1, d), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(layer.grad, gradient, rtol=1e-12, atol=1e-13)
 
 
 @given(rng=rngs, n=sizes, d=st.integers(2, 6))
@@ -373,18 +391,20 @@ def test_an_embedding_is_a_dense_layer_on_one_hot_rows(rng, n, d, shape):
 def test_a_recurrent_layer_carries_its_state_over_any_cut_in_both_directions(kind, rng, steps, n, cut, dtype):
     layer = made(kind(2, 3), rng, dtype)
     at = cut.draw(st.integers(1, steps - 1))
-    x, dout = rng.normal(size=(steps, n, 2)), rng.normal(size=(steps, n, 3))
+    x, dout = rng.normal(size=(n, steps, 2)), rng.normal(size=(n, steps, 3))
     near = {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-12}
     whole = layer.forward(x).copy()
     dx = layer.backward(dout).copy()
     order = rng.permutation(n)
-    np.testing.assert_allclose(layer.forward(x[:, order]), whole[:, order], **near)
-    first = layer.forward(x[:at]).copy()
+    np.testing.assert_allclose(layer.forward(x[order]), whole[order], **near)
+    first = layer.forward(x[:, :at]).copy()
     state = layer.final
-    second = layer.forward(x[at:], initial=state).copy()
-    np.testing.assert_allclose(np.concatenate([first, second]), whole, **near)
+    second = layer.forward(x[:, at:], initial=state).copy()
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, **near)
     assert whole.dtype == dx.dtype == dtype
-    np.testing.assert_allclose(layer.backward(dout[at:]), dx[at:], **near)  # the last part does not know of the first
+    np.testing.assert_allclose(
+        layer.backward(dout[:, at:]), dx[:, at:], **near
+    )  # the last part does not know of the first
 
 
 @given(rng=rngs, widths=st.lists(st.integers(1, 6), min_size=2, max_size=4), n=sizes)

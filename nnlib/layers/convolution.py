@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nnlib.initializers import he_normal, zeros
-from nnlib.layers.layer import Layer, whole
+from nnlib.layers.layer import Layer, example, whole
 from nnlib.parameters import Parameter
 
 
@@ -61,6 +61,87 @@ def _look(x, shape, strides):
     return view
 
 
+def convolve_rows(x, W, b, stride, padding, array):
+    """The same on images that lie row by row; each row of the output is one matrix product ("im2col").
+
+    x (H, C, W, N), W (C_out, C, KH, KW), b (C_out,) -> out (H', C_out, W', N), and the columns (H', KH C KW, W' N) that
+    the way back needs; ``array(name, shape)`` lends memory.
+    """
+    c_out, c, kh, kw = W.shape
+    x = padded(x, padding, array)
+    windows = windows_of_rows(x, kw, stride)
+    n_rows, *_, ow, n = windows.shape
+    columns = array("columns", windows.shape)
+    np.copyto(columns, windows)
+    columns = stacked_rows(columns.reshape(n_rows, c * kw, ow * n), kh, stride)
+    W = row_by_row(W, array("W", (c_out, kh, c, kw)))
+    out = np.matmul(W.reshape(c_out, -1), columns, out=array("out", (len(columns), c_out, ow * n)))
+    out += b[:, None]
+    return out.reshape(-1, c_out, ow, n), columns
+
+
+def convolve_rows_backward(dout, columns, W, dW, db, x_shape, stride, padding, array, input_gradient=True):
+    """dW = sum over the rows of columns dout^T, db = sum of dout; dx (H, C, W, N): what each number of x was multiplied
+    with, row by row and column by column of the kernel.   dout (H', C_out, W', N)"""
+    h, c, w, n = x_shape
+    c_out, _, kh, kw = W.shape
+    oh, _, ow, _ = dout.shape
+    dout = dout.reshape(oh, c_out, ow * n)
+    dW_of_rows = array("dW_of_rows", (oh, kh * c * kw, c_out))
+    np.matmul(columns, dout.transpose(0, 2, 1), out=dW_of_rows)
+    dW[...] = dW_of_rows.sum(axis=0).T.reshape(c_out, kh, c, kw).swapaxes(1, 2)
+    dout.sum(axis=2).sum(axis=0, out=db)
+    if not input_gradient:
+        return None
+    W = row_by_row(W, array("W", (c_out, kh, c, kw))).reshape(c_out, -1)
+    dwindow = array("dwindow", (kh * c * kw, ow * n))
+    dcolumns = array("dcolumns", (h + 2 * padding, c * kw, ow * n))
+    dcolumns.fill(0.0)
+    for i, dout_row in enumerate(dout):
+        np.dot(W.T, dout_row, out=dwindow)
+        dcolumns[stride * i : stride * i + kh] += dwindow.reshape(kh, c * kw, ow * n)
+    dcolumns = dcolumns.reshape(-1, c, kw, ow, n)
+    dx = array("dx", (h + 2 * padding, c, w + 2 * padding, n))
+    dx.fill(0.0)
+    for v in range(kw):
+        dx[:, :, v : v + stride * ow : stride] += dcolumns[:, :, v]
+    return dx[padding : padding + h, :, padding : padding + w]
+
+
+def padded(x, padding, array):
+    """x (H, C, W, N) with ``padding`` zeros on both sides of its rows and columns."""
+    if not padding:
+        return x
+    h, c, w, n = x.shape
+    out = array("padded", (h + 2 * padding, c, w + 2 * padding, n))
+    out.fill(0.0)
+    out[padding : padding + h, :, padding : padding + w] = x
+    return out
+
+
+def row_by_row(W, out):
+    """W (C_out, C, KH, KW) in the order of the columns, (C_out, KH, C, KW)."""
+    np.copyto(out, W.swapaxes(1, 2))
+    return out
+
+
+def known(function, n, *arguments):
+    """function(n, ...), or None where n is not known yet."""
+    return None if n is None else function(n, *arguments)
+
+
+def too_small(sizes, at_least):
+    """Whether an image of ``sizes``, as far as they are known, leaves no place for a window."""
+    return any(n is not None and n < least for n, least in zip(sizes, at_least))
+
+
+def image_mend(shape):
+    """What helps an example of ``shape`` that is no image."""
+    return {1: ": it stands before Flatten()", 2: ": x[:, np.newaxis] gives an image its one channel"}.get(
+        len(shape), ""
+    )
+
+
 class ImageLayer(Layer):
     """A layer that computes on (H, C, W, N)."""
 
@@ -102,63 +183,33 @@ class Conv2D(ImageLayer):
             raise ValueError(f"Conv2D takes positive sizes and padding >= 0, got {self!r}")
         self.W = Parameter((self.c_out, self.c_in, *self.size), init)
         self.b = Parameter((self.c_out,), zeros, decay=False)
-        self.x_shape = None
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x)
+    def out_shape(self, shape):
         (kh, kw), p = self.size, self.padding
-        if x.ndim != 4 or x.shape[1] != self.c_in or min(x.shape[2] + 2 * p - kh, x.shape[3] + 2 * p - kw) < 0:
+        at_least = kh - 2 * p, kw - 2 * p
+        if len(shape) != 3 or shape[0] not in (self.c_in, None) or too_small(shape[1:], at_least):
+            mend = ": padding makes it larger" if len(shape) == 3 else image_mend(shape)
+            mend = (
+                f": make it for {shape[0]} channels" if len(shape) == 3 and shape[0] not in (self.c_in, None) else mend
+            )
             raise ValueError(
                 f"{self!r} takes x of shape (N, {self.c_in}, H, W) "
-                f"with H >= {kh - 2 * p} and W >= {kw - 2 * p}, got {x.shape}"
+                f"with H >= {at_least[0]} and W >= {at_least[1]}, got {example(shape)}{mend}"
             )
-        n, c, h, w = self.x_shape = x.shape
-        oh, ow = output_size(h, kh, self.stride, p), output_size(w, kw, self.stride, p)
-        self.out_shape = (n, self.c_out, oh, ow)
-        x = self.rows_first("x", x)
-        if p:
-            padded = self.array("padded", (h + 2 * p, c, w + 2 * p, n))
-            padded.fill(0.0)
-            padded[p : p + h, :, p : p + w] = x
-            x = padded
-        columns = self.array("columns", (len(x), c, kw, ow, n))  # of each row, the windows of KW numbers
-        np.copyto(columns, windows_of_rows(x, kw, self.stride))
-        self.columns = stacked_rows(columns.reshape(len(x), c * kw, ow * n), kh, self.stride)
-        out = self.array("out", (oh, self.c_out, ow * n))
-        W = self.array("W", (self.c_out, kh, c, kw))
-        np.copyto(W, self.W.value.swapaxes(1, 2))
-        np.matmul(W.reshape(self.c_out, -1), self.columns, out=out)
-        out += self.b.value[:, None]
-        return batch_first(out.reshape(oh, self.c_out, ow, n))
+        return (self.c_out, *(known(output_size, n, k, self.stride, p) for n, k in zip(shape[1:], self.size)))
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.out_shape)
-        (n, c, h, w), (kh, kw), p, s = self.x_shape, self.size, self.padding, self.stride
-        oh, ow = self.out_shape[2:]
-        dout = self.rows_first("dout", dout).reshape(oh, self.c_out, ow * n)
-        dW_of_rows = self.array("dW_of_rows", (oh, kh * c * kw, self.c_out))
-        np.matmul(self.columns, dout.transpose(0, 2, 1), out=dW_of_rows)
-        dW = np.add.reduce(dW_of_rows, axis=0, out=self.array("dW", dW_of_rows.shape[1:]))
-        self.W.grad[...] = dW.T.reshape(self.c_out, kh, c, kw).swapaxes(1, 2)
-        dout.sum(axis=2).sum(axis=0, out=self.b.grad)
-        if not input_gradient:
-            return None
-        W = self.array("W turned", (c, kw, kh, self.c_out))
-        np.copyto(W, self.W.value[:, :, ::-1].transpose(1, 3, 2, 0))  # the last row of the kernel first
-        W = W.reshape(c * kw, kh, self.c_out)
-        dcolumns = self.array("dcolumns", (h + 2 * p, c * kw, ow * n))
-        for i, dcolumn in enumerate(dcolumns):
-            # row i of x was read for the rows first .. last - 1 of the output, some for none
-            first, last = max(0, -((kh - 1 - i) // s)), min(oh, i // s + 1)
-            u = kh - 1 - i + s * first  # the row of W that met it first
-            W_rows = W[:, u : u + s * (last - first) : s].reshape(c * kw, -1)
-            np.matmul(W_rows, dout[first:last].reshape(-1, ow * n), out=dcolumn)  # np.dot would copy some rows
-        dx = self.array("dx", (h + 2 * p, c, w + 2 * p, n))
-        dx.fill(0.0)
-        dcolumns = dcolumns.reshape(len(dx), c, kw, ow, n)
-        for v in range(kw):  # each column of the kernel read columns of x once: their gradients go back there
-            dx[:, :, v : v + s * ow : s] += dcolumns[:, :, v]
-        return batch_first(dx[p : p + h, :, p : p + w])
+    def compute(self, x, training):
+        x = self.rows_first("x", x)
+        out, self.columns = convolve_rows(x, self.W.value, self.b.value, self.stride, self.padding, self.array)
+        return batch_first(out)
+
+    def pull_back(self, dout, input_gradient):
+        n, c, h, w = self.x.shape
+        dx = convolve_rows_backward(
+            self.rows_first("dout", dout), self.columns, self.W.value, self.W.grad, self.b.grad, (h, c, w, n),
+            self.stride, self.padding, self.array, input_gradient,
+        )  # fmt: skip
+        return None if dx is None else batch_first(dx)
 
     @property
     def settings(self):
@@ -180,35 +231,24 @@ class Pool(ImageLayer):
         if size < 1:
             raise ValueError(f"{type(self).__name__} takes a positive size, got {size}")
         self.size = whole(size)
-        self.x = None
 
-    def at_this_door(self, x):
-        """x as (H, C, W, N)."""
-        x = self.at_the_door(x)
-        if x.ndim != 4 or min(x.shape[2:]) < self.size:
-            raise ValueError(f"{self!r} takes x of shape (N, C, H, W), H and W at least {self.size}, got {x.shape}")
-        n, c, h, w = x.shape
-        self.out_shape = (n, c, h // self.size, w // self.size)
-        self.x = self.rows_first("x", x)
-        return self.x
-
-    def gradient_at_this_door(self, dout):
-        """dout as (H', C, W', N)."""
-        return self.rows_first("dout", self.gradient_at_the_door(dout, None if self.x is None else self.out_shape))
+    def out_shape(self, shape):
+        if len(shape) != 3 or too_small(shape[1:], (self.size, self.size)):
+            mend = ": a smaller window, or none" if len(shape) == 3 else image_mend(shape)
+            raise ValueError(
+                f"{self!r} takes x of shape (N, C, H, W), H and W at least {self.size}, got {example(shape)}{mend}"
+            )
+        return (shape[0], *(known(int.__floordiv__, n, self.size) for n in shape[1:]))
 
     def places(self, x, axis):
         """For each place in a window along one axis: the view of the numbers of x that stand there."""
         s, n = self.size, x.shape[axis] // self.size
         return [x[(slice(None),) * axis + (slice(k, k + s * n, s),)] for k in range(s)]
 
-    def own_array(self, name, height, width):
-        n, c = self.out_shape[:2]
-        return self.array(name, (height, c, width, n))
-
-    def own_dx(self):
+    def own_dx(self, x):
         """An array for dL/dx, 0 where no window was."""
-        dx = self.array("dx", self.x.shape)
-        if self.x.shape[0] % self.size or self.x.shape[2] % self.size:
+        dx = self.array("dx", x.shape)
+        if x.shape[0] % self.size or x.shape[2] % self.size:
             dx.fill(0.0)
         return dx
 
@@ -223,20 +263,21 @@ class MaxPool2D(Pool):
     Two tournaments: in each row of the window, then among the winners of the rows.
     """
 
-    def forward(self, x, training=False):
-        x = self.at_this_door(x)
-        oh, ow = self.out_shape[2:]
-        self.best_of_row = self.largest(self.places(x, 2), self.own_array("best_of_row", len(x), ow))
-        self.best = self.largest(self.places(self.best_of_row, 0), self.own_array("best", oh, ow))
+    def compute(self, x, training):
+        self.rows = x = self.rows_first("x", x)
+        h, c, w, n = x.shape
+        oh, ow = h // self.size, w // self.size
+        self.best_of_row = self.largest(self.places(x, 2), self.array("best_of_row", (h, c, ow, n)))
+        self.best = self.largest(self.places(self.best_of_row, 0), self.array("best", (oh, c, ow, n)))
         return batch_first(self.best)
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_this_door(dout)
-        dbest_of_row, dx = self.array("dbest_of_row", self.best_of_row.shape), self.own_dx()
+    def pull_back(self, dout, input_gradient):
+        dout, dx = self.rows_first("dout", dout), self.own_dx(self.rows)
+        dbest_of_row = self.array("dbest_of_row", self.best_of_row.shape)
         self.to_the_winner(dout, self.best_of_row, self.best, dbest_of_row, axis=0)
-        if len(self.x) % self.size:
+        if len(dx) % self.size:
             dbest_of_row[len(dout) * self.size :] = 0.0
-        self.to_the_winner(dbest_of_row, self.x, self.best_of_row, dx, axis=2)
+        self.to_the_winner(dbest_of_row, self.rows, self.best_of_row, dx, axis=2)
         return batch_first(dx)
 
     def largest(self, places, out):
@@ -263,16 +304,17 @@ class MaxPool2D(Pool):
 class AveragePool2D(Pool):
     """The mean of each window; backward: an equal share to each of its numbers."""
 
-    def forward(self, x, training=False):
-        x = self.at_this_door(x)
-        oh, ow = self.out_shape[2:]
-        sum_of_row = self.total(self.places(x, 2), self.own_array("sum_of_row", len(x), ow))
-        out = self.total(self.places(sum_of_row, 0), self.own_array("out", oh, ow))
+    def compute(self, x, training):
+        self.rows = x = self.rows_first("x", x)
+        h, c, w, n = x.shape
+        oh, ow = h // self.size, w // self.size
+        sum_of_row = self.total(self.places(x, 2), self.array("sum_of_row", (h, c, ow, n)))
+        out = self.total(self.places(sum_of_row, 0), self.array("out", (oh, c, ow, n)))
         out *= 1.0 / self.size**2
         return batch_first(out)
 
-    def backward(self, dout, input_gradient=True):
-        dout, dx = self.gradient_at_this_door(dout), self.own_dx()
+    def pull_back(self, dout, input_gradient):
+        dout, dx = self.rows_first("dout", dout), self.own_dx(self.rows)
         share = np.multiply(dout, 1.0 / self.size**2, out=self.array("share", dout.shape))
         for rows in self.places(dx, 0):
             for dx_here in self.places(rows, 2):
@@ -290,17 +332,14 @@ class AveragePool2D(Pool):
 class GlobalAveragePool2D(Layer):
     """The mean of each channel: (N, C, H, W) -> (N, C)."""
 
-    def __init__(self):
-        self.x_shape = None
+    def out_shape(self, shape):
+        if len(shape) != 3:
+            raise ValueError(f"{self!r} takes x of shape (N, C, H, W), got {example(shape)}{image_mend(shape)}")
+        return shape[:1]
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x)
-        if x.ndim != 4:
-            raise ValueError(f"{self!r} takes x of shape (N, C, H, W), got {x.shape}")
-        self.x_shape = x.shape
+    def compute(self, x, training):
         return x.mean(axis=(2, 3))
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x_shape is None else self.x_shape[:2])
-        h, w = self.x_shape[2:]
-        return np.repeat(dout / (h * w), h * w, axis=1).reshape(self.x_shape)
+    def pull_back(self, dout, input_gradient):
+        h, w = self.x.shape[2:]
+        return np.repeat(dout / (h * w), h * w, axis=1).reshape(self.x.shape)

@@ -1,8 +1,8 @@
 """Normalization: bring numbers to mean 0 and variance 1, then let two learned numbers scale and shift them.
 
-The layers differ in *which* numbers share a mean and variance: the batch (BatchNorm), one example (LayerNorm,
-RMSNorm), a group of its channels (GroupNorm), a single channel (InstanceNorm).  eps stands inside the root everywhere,
-as in PyTorch.
+The layers differ in *which* numbers share a mean and variance: the batch (BatchNorm), the features of one example
+(LayerNorm, RMSNorm), a group of its channels (GroupNorm), a single channel (InstanceNorm).  eps stands inside the root
+everywhere, as in PyTorch.
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from nnlib.initializers import constant, zeros
-from nnlib.layers.layer import Layer, positive_eps, whole
+from nnlib.layers.layer import Layer, example, positive_eps, whole
 from nnlib.parameters import Parameter
 from nnlib.reductions import along_long_rows, ones
 
@@ -20,47 +20,50 @@ EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
 def standardize(x, axes, eps=EPS, out=None):
     """x_hat = (x - mean) / sqrt(var + eps), mean and biased variance over ``axes``; also mean, var and 1 / std."""
     mean = mean_over(axes, x)
-    x_hat = np.subtract(x, mean, out=out)
-    var = mean_over(axes, x_hat, x_hat)
-    inverse_std = 1.0 / np.sqrt(var + eps)
-    x_hat *= inverse_std
+    x_hat, var, inverse_std = rescale(np.subtract(x, mean, out=out), axes, eps, out=out)
     return x_hat, mean, var, inverse_std
 
 
-def standardize_backward(dx_hat, x_hat, inverse_std, axes, out=None):
+def rescale(x, axes, eps=EPS, out=None):
+    """x_hat = x / sqrt(mean(x^2) + eps), the mean over ``axes``; also mean(x^2) and 1 / root."""
+    square = mean_over(axes, x, x)
+    inverse_root = 1.0 / np.sqrt(square + eps)
+    return np.multiply(x, inverse_root, out=out), square, inverse_root
+
+
+def standardize_backward(dx_hat, x_hat, inverse_std, mean, mean_with_x_hat, out=None):
     """dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std.
 
     The first mean is there since a shift of all x changes nothing, the second since a common scale changes nothing
-    (Ioffe & Szegedy 2015, the equations after algorithm 1, put together).
+    (Ioffe & Szegedy 2015, the equations after algorithm 1, put together).  :func:`rescale` ignores no shift: its first
+    mean is 0.
     """
-    dx = np.multiply(x_hat, mean_over(axes, dx_hat, x_hat), out=out)
+    dx = np.multiply(x_hat, mean_with_x_hat, out=out)
     np.subtract(dx_hat, dx, out=dx)
-    dx -= mean_over(axes, dx_hat)
+    dx -= mean
     dx *= inverse_std
     return dx
 
 
-LETTERS = "nchw"
-
-
 def mean_over(axes, a, b=None):
     """Mean of a, or of a * b without that array, over ``axes``, which stay with size 1."""
-    kept = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
-    n = a.size // math.prod(kept)
-    if axes == (a.ndim - 1,):  # of each row: products of vectors, which BLAS does
-        total = np.matmul(a, ones(n, a.dtype)) if b is None else np.vecdot(a, b)
-    elif b is None:
-        total = np.dot(ones(n, a.dtype), a) if a.ndim == 2 else a.sum(axis=axes)
-    else:
-        letters = LETTERS[: a.ndim]
-        rest = "".join(letter for i, letter in enumerate(letters) if i not in axes)
-        total = np.einsum(f"{letters},{letters}->{rest}", a, b)
-    total *= 1.0 / n
-    return total.reshape(kept)
+    total = sum_over(axes, a, b)
+    total *= math.prod(total.shape) / a.size
+    return total
+
+
+def sum_over(axes, a, b=None):
+    """Sum of a, or of a * b without that array, over ``axes``, which stay with size 1."""
+    if axes == (a.ndim - 1,):
+        return np.vecdot(a, ones(a.shape[-1], a.dtype) if b is None else b)[..., np.newaxis]
+    every = list(range(a.ndim))
+    kept = [axis for axis in every if axis not in axes]
+    total = np.einsum(a, every, kept) if b is None else np.einsum(a, every, b, every, kept)
+    return total.reshape([1 if axis in axes else size for axis, size in enumerate(a.shape)])
 
 
 class Normalization(Layer):
-    """out = gamma x_hat + beta, gamma and beta one number per feature (N, D) or channel (N, C, H, W).
+    """out = gamma x_hat + beta, gamma and beta one number per feature.
 
     Attributes
     ----------
@@ -69,6 +72,7 @@ class Normalization(Layer):
     """
 
     width_factor = 1
+    feature_axis = 1  # of (N, D) and of (N, C, H, W)
 
     def __init__(self, n, eps=EPS):
         if n < 1:
@@ -76,36 +80,41 @@ class Normalization(Layer):
         self.n, self.eps = whole(n), positive_eps(eps)
         self.gamma = Parameter((n,), constant(1.0), decay=False)
         self.beta = Parameter((n,), zeros, decay=False)
-        self.shape = None
 
-    def at_this_door(self, x):
-        x = self.at_the_door(x)
-        if x.ndim not in (2, 4) or x.shape[1] != self.n:
-            raise ValueError(f"{self!r} takes x of shape (N, {self.n}) or (N, {self.n}, H, W), got {x.shape}")
-        self.shape = x.shape
-        self.others = (0,) if x.ndim == 2 else (0, 2, 3)  # what a feature's gamma and beta are shared over
-        return x
+    def out_shape(self, shape):
+        if len(shape) not in (1, 3) or shape[0] not in (self.n, None):
+            mend = f": make it for {shape[0]}" if len(shape) in (1, 3) else ""
+            mend = f": LayerNorm({shape[1]}) takes each step of a sequence" if len(shape) == 2 else mend
+            raise ValueError(
+                f"{self!r} takes x of shape (N, {self.n}) or (N, {self.n}, H, W), got {example(shape)}{mend}"
+            )
+        return shape
+
+    @property
+    def others(self):
+        """The axes that gamma and beta are shared over."""
+        feature = self.feature_axis % self.x.ndim
+        return tuple(axis for axis in range(self.x.ndim) if axis != feature)
 
     def per_feature(self, values):
         """values (n,) in a shape that goes with x."""
-        return values.reshape((-1,) + (1,) * (len(self.shape) - 2))
+        return values.reshape((-1,) + (1,) * (self.x.ndim - 1 - self.feature_axis % self.x.ndim))
 
     def scale_and_shift(self, x_hat):
-        out = np.multiply(x_hat, self.per_feature(self.gamma.value), out=self.array("out", self.shape))
+        out = np.multiply(x_hat, self.per_feature(self.gamma.value), out=self.array("out", x_hat.shape))
         out += self.per_feature(self.beta.value)
         return out
 
     def gradients(self, dout):
-        """Fill those of gamma and beta."""
-        dout = self.gradient_at_the_door(dout, self.shape)
-        n_values = dout.size // self.n
-        self.gamma.grad[...] = mean_over(self.others, dout, self.x_hat).reshape(-1) * n_values
-        self.beta.grad[...] = mean_over(self.others, dout).reshape(-1) * n_values
-        return dout
+        """dgamma = sum of dout x_hat, dbeta = sum of dout."""
+        every = list(range(dout.ndim))
+        feature = [every[self.feature_axis]]
+        np.einsum(dout, every, self.x_hat, every, feature, out=self.gamma.grad)
+        np.einsum(dout, every, feature, out=self.beta.grad)
 
     def scaled(self, dout):
         """dx_hat = dout gamma."""
-        return np.multiply(dout, self.per_feature(self.gamma.value), out=self.array("dx_hat", self.shape))
+        return np.multiply(dout, self.per_feature(self.gamma.value), out=self.array("dx_hat", dout.shape))
 
     @property
     def settings(self):
@@ -114,7 +123,7 @@ class Normalization(Layer):
 
 class BatchNorm(Normalization):
     """Mean and variance of each feature over the batch (and over H and W), in training; running averages of them
-    otherwise (Ioffe & Szegedy 2015).
+    otherwise (Ioffe & Szegedy 2015).   x (N, D) or (N, C, H, W)
 
     As PyTorch: running <- (1 - momentum) running + momentum batch, with the *unbiased* batch variance.  Keras calls
     1 - momentum "momentum", and its running variance is biased.
@@ -140,40 +149,35 @@ class BatchNorm(Normalization):
         return {"running_mean": self.running_mean, "running_var": self.running_var}
 
     @along_long_rows
-    def forward(self, x, training=False):
-        x = self.at_this_door(x)
-        self.from_batch = training
+    def compute(self, x, training):
+        self.from_batch, x_hat = training, self.array("x_hat", x.shape)
         if training:
-            n_values = x.size // self.n
-            if n_values < 2:
-                raise ValueError(f"{self!r} needs at least two values of each feature to train on, got x {x.shape}")
-            self.x_hat, mean, var, self.inverse_std = standardize(
-                x, self.others, self.eps, self.array("x_hat", x.shape)
-            )
-            self.running_mean += self.momentum * (mean.reshape(-1) - self.running_mean)
-            self.running_var += self.momentum * (var.reshape(-1) * (n_values / (n_values - 1)) - self.running_var)
+            self.x_hat, mean, var, self.inverse_std = standardize(x, self.others, self.eps, out=x_hat)
+            self.average(mean.reshape(-1), var.reshape(-1), x.size // self.n)
         else:
             self.inverse_std = self.per_feature(1.0 / np.sqrt(self.running_var + self.eps))
-            self.x_hat = np.subtract(x, self.per_feature(self.running_mean), out=self.array("x_hat", x.shape))
+            self.x_hat = np.subtract(x, self.per_feature(self.running_mean), out=x_hat)
             self.x_hat *= self.inverse_std
         return self.scale_and_shift(self.x_hat)
 
+    def average(self, mean, var, n_values):
+        """Let the running averages follow those of a batch."""
+        if n_values < 2:
+            raise ValueError(f"{self!r} needs at least two values of each feature to train on, got x {self.x.shape}")
+        self.running_mean += self.momentum * (mean - self.running_mean)
+        self.running_var += self.momentum * (var * (n_values / (n_values - 1)) - self.running_var)
+
     @along_long_rows
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradients(dout)
+    def pull_back(self, dout, input_gradient):
+        self.gradients(dout)
         if not input_gradient:
             return None
-        scale = self.per_feature(self.gamma.value) * self.inverse_std
-        dx = self.array("dx", self.shape)
+        scale, dx = self.per_feature(self.gamma.value) * self.inverse_std, self.array("dx", dout.shape)
         if not self.from_batch:  # running averages are constants
             return np.multiply(dout, scale, out=dx)
-        # standardize_backward, with the two means at hand: those of dout are dbeta / n, those of dout x_hat dgamma / n
-        n_values = dout.size // self.n
-        np.multiply(self.x_hat, self.per_feature(self.gamma.grad / n_values), out=dx)
-        np.subtract(dout, dx, out=dx)
-        dx -= self.per_feature(self.beta.grad / n_values)
-        dx *= scale
-        return dx
+        # gamma is the same all over the batch: it may wait, and the means of dout are those of beta's and gamma's sums
+        means = (self.per_feature(p.grad / (dout.size // self.n)) for p in (self.beta, self.gamma))
+        return standardize_backward(dout, self.x_hat, scale, *means, out=dx)
 
     @property
     def settings(self):
@@ -181,31 +185,36 @@ class BatchNorm(Normalization):
 
 
 class LayerNorm(Normalization):
-    """Mean and variance of each example over all its features (and H and W), in training as otherwise (Ba et al. 2016).
+    """Mean and variance over the features of one example, or of one step of a sequence, in training as otherwise
+    (Ba et al. 2016).   x (..., D)
 
-    On (N, C, H, W) this is ``GroupNorm(1, C)``: PyTorch's ``LayerNorm([C, H, W])`` has a gamma per position instead.
+    The features are the last axis.  On images (N, C, H, W) one example is normalized by ``GroupNorm(1, C)``; PyTorch's
+    ``LayerNorm([C, H, W])`` does that with a gamma per position.
     """
 
+    feature_axis = -1
+
+    def out_shape(self, shape):
+        return last_axis_is(self, shape)
+
     @along_long_rows
-    def forward(self, x, training=False):
-        x = self.at_this_door(x)
-        self.axes = tuple(range(1, x.ndim))
-        self.x_hat, _, _, self.inverse_std = standardize(x, self.axes, self.eps, self.array("x_hat", x.shape))
+    def compute(self, x, training):
+        self.x_hat, _, _, self.inverse_std = standardize(x, (x.ndim - 1,), self.eps, out=self.array("x_hat", x.shape))
         return self.scale_and_shift(self.x_hat)
 
     @along_long_rows
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradients(dout)
+    def pull_back(self, dout, input_gradient):
+        self.gradients(dout)
         if not input_gradient:
             return None
-        return standardize_backward(
-            self.scaled(dout), self.x_hat, self.inverse_std, self.axes, self.array("dx", self.shape)
-        )
+        dx_hat, last = self.scaled(dout), (dout.ndim - 1,)
+        means = mean_over(last, dx_hat), mean_over(last, dx_hat, self.x_hat)
+        return standardize_backward(dx_hat, self.x_hat, self.inverse_std, *means, out=self.array("dx", dout.shape))
 
 
 class RMSNorm(Layer):
     """out = gamma x / sqrt(mean(x^2) + eps), the mean over the features of one example: LayerNorm without the mean and
-    without beta (Zhang & Sennrich 2019, eq. 4).   x (N, D) -> (N, D)
+    without beta (Zhang & Sennrich 2019, eq. 4).   x (..., D)
 
     PyTorch's default is the rounding error of the dtype as eps; here it is that of the other norms.
 
@@ -221,27 +230,36 @@ class RMSNorm(Layer):
             raise ValueError(f"RMSNorm takes at least one feature, got {n}")
         self.n, self.eps = whole(n), positive_eps(eps)
         self.gamma = Parameter((n,), constant(1.0), decay=False)
-        self.x_hat = None
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x, self.n)
-        self.inverse_rms = 1.0 / np.sqrt(np.square(x).mean(axis=1, keepdims=True) + self.eps)
-        self.x_hat = x * self.inverse_rms
-        return self.x_hat * self.gamma.value
+    def out_shape(self, shape):
+        return last_axis_is(self, shape)
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x_hat is None else self.x_hat.shape)
-        np.sum(dout * self.x_hat, axis=0, out=self.gamma.grad)
+    @along_long_rows
+    def compute(self, x, training):
+        self.x_hat, _, self.inverse_rms = rescale(x, (x.ndim - 1,), self.eps, out=self.array("x_hat", x.shape))
+        return np.multiply(self.x_hat, self.gamma.value, out=self.array("out", x.shape))
+
+    @along_long_rows
+    def pull_back(self, dout, input_gradient):
+        last = dout.ndim - 1
+        self.gamma.grad[...] = sum_over(tuple(range(last)), dout, self.x_hat).reshape(-1)
         if not input_gradient:
             return None
-        dx = dout * self.gamma.value
-        dx -= self.x_hat * (dx * self.x_hat).mean(axis=1, keepdims=True)
-        dx *= self.inverse_rms
-        return dx
+        dx_hat = np.multiply(dout, self.gamma.value, out=self.array("dx_hat", dout.shape))
+        along = mean_over((last,), dx_hat, self.x_hat)
+        return standardize_backward(dx_hat, self.x_hat, self.inverse_rms, 0.0, along, out=self.array("dx", dout.shape))
 
     @property
     def settings(self):
         return {"n": self.n, "eps": self.eps}
+
+
+def last_axis_is(layer, shape):
+    """The shape of one example of ``layer.n`` features, or an error."""
+    if not shape or shape[-1] not in (layer.n, None):
+        mend = f": for images take GroupNorm(1, {shape[0]})" if len(shape) == 3 else ""
+        raise ValueError(f"{layer!r} takes x of shape (N, ..., {layer.n}), got {example(shape)}{mend}")
+    return shape
 
 
 class GroupNorm(Normalization):
@@ -257,22 +275,26 @@ class GroupNorm(Normalization):
         self.groups = whole(groups)
 
     def in_groups(self, x):
-        return x.reshape(len(x), self.groups, -1)
+        """(N, C, ...) -> (N, groups, C / groups, ...)"""
+        return x.reshape(len(x), self.groups, -1, *x.shape[2:])
 
     @along_long_rows
-    def forward(self, x, training=False):
-        x = self.at_this_door(x)
-        x_hat, _, _, self.inverse_std = standardize(self.in_groups(x), (2,), self.eps)
-        self.x_hat = x_hat.reshape(x.shape)
-        return self.scale_and_shift(self.x_hat)
+    def compute(self, x, training):
+        x_hat, axes = self.array("x_hat", x.shape), tuple(range(2, x.ndim + 1))
+        _, _, _, self.inverse_std = standardize(self.in_groups(x), axes, self.eps, out=self.in_groups(x_hat))
+        self.x_hat = x_hat
+        return self.scale_and_shift(x_hat)
 
     @along_long_rows
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradients(dout)
+    def pull_back(self, dout, input_gradient):
+        self.gradients(dout)
         if not input_gradient:
             return None
-        dx = standardize_backward(self.in_groups(self.scaled(dout)), self.in_groups(self.x_hat), self.inverse_std, (2,))
-        return dx.reshape(self.shape)
+        dx, axes = self.array("dx", dout.shape), tuple(range(2, dout.ndim + 1))
+        dx_hat, x_hat = self.in_groups(self.scaled(dout)), self.in_groups(self.x_hat)
+        means = mean_over(axes, dx_hat), mean_over(axes, dx_hat, x_hat)
+        standardize_backward(dx_hat, x_hat, self.inverse_std, *means, out=self.in_groups(dx))
+        return dx
 
     @property
     def settings(self):
@@ -288,10 +310,10 @@ class InstanceNorm(GroupNorm):
     def __init__(self, n, eps=EPS):
         super().__init__(n, n, eps)
 
-    def forward(self, x, training=False):
-        if np.ndim(x) != 4 or np.prod(np.shape(x)[2:]) < 2:
-            raise ValueError(f"{self!r} takes x of shape (N, {self.n}, H, W), H W >= 2, got {np.shape(x)}")
-        return super().forward(x, training)
+    def out_shape(self, shape):
+        if len(shape) != 3 or shape[0] not in (self.n, None) or shape[1:] == (1, 1):
+            raise ValueError(f"{self!r} takes x of shape (N, {self.n}, H, W), H W >= 2, got {example(shape)}")
+        return shape
 
     @property
     def settings(self):
