@@ -1,23 +1,11 @@
-"""Laws: what must hold for every layer, activation, loss, initializer and schedule of the registry in laws.py."""
+"""Laws: what must hold for every layer, activation, loss, initializer, schedule and optimizer of the registry."""
 
 import json
 import math
 
 import numpy as np
 import pytest
-from laws import (
-    ACTIVATIONS,
-    ANGULAR_LOSSES,
-    GRADIENTS,
-    GROUP_LOSSES,
-    INITIALIZERS,
-    LAYERS,
-    LOSSES,
-    OPTIMIZERS,
-    POINTS,
-    SCHEDULES,
-    SEQUENCE_LAYERS,
-)
+from registry import ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, POINTS, SCHEDULES
 
 import nnlib.layers
 from nnlib import activations, initializers, losses, optimizers
@@ -27,8 +15,17 @@ from nnlib.network import Sequential
 from nnlib.parameters import Parameter
 
 DTYPES = [np.float32, np.float64]
-layers = pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
-elementwise = pytest.mark.parametrize("f", ACTIVATIONS, ids=map(repr, ACTIVATIONS))
+GRADIENTS = (2.0, -1.0, 0.5)
+
+
+def each(names, rows, *fields):
+    """A test for each row of the registry, given these fields of it."""
+    cases = [pytest.param(*(getattr(row, field) for field in fields), id=row.name) for row in rows]
+    return pytest.mark.parametrize(names, cases)
+
+
+layers = each(("make", "shape"), LAYERS, "make", "shape")
+elementwise = each("f", ACTIVATIONS, "f")
 
 
 def away_from_kinks(rng, shape, kinks=(-3.0, 0.0, 3.0), distance=1e-3):
@@ -153,7 +150,7 @@ def test_backward_refuses_a_gradient_of_another_shape_and_a_missing_forward(make
         layer.backward(np.ones((5, 1)))
 
 
-@pytest.mark.parametrize("make", [make for make, _ in (*LAYERS.values(), *SEQUENCE_LAYERS.values())])
+@each("make", LAYERS, "make")
 def test_penalties_reach_weights_and_nothing_else(make):
     layer = make()
     for one in (layer, *layer.children):
@@ -186,41 +183,30 @@ def test_a_saved_layer_comes_back_with_the_same_output(make, shape, tmp_path):
 
 
 def test_every_public_layer_and_activation_stands_in_the_registry():
-    tested = {type(make()).__name__ for make, _ in (*LAYERS.values(), *SEQUENCE_LAYERS.values())}
+    tested = {type(row.make()).__name__ for row in LAYERS}
     assert set(nnlib.layers.__all__) - {"Layer", "Embedding"} <= tested  # Embedding: see test_recurrent.py
-    assert {f.name for f in ACTIVATIONS} == set(activations.ELEMENTWISE)
+    assert {row.f.name for row in ACTIVATIONS} == set(activations.ELEMENTWISE)
     public = {name for name, thing in vars(activations).items() if isinstance(thing, activations.Elementwise)}
     assert {name for name in public if not name.startswith("_")} <= set(activations.ELEMENTWISE)
     functions = {f for f in vars(initializers) if not f.startswith("_")} - {"fans", "math", "np"}
-    assert {name.split("(")[0] for name in INITIALIZERS} == functions
+    assert {row.name.split("(")[0] for row in INITIALIZERS} == functions
     public = {name for name, thing in vars(losses).items() if getattr(thing, "__module__", "") == losses.__name__}
-    tested = {name.split(",")[0] for name in (*LOSSES, *ANGULAR_LOSSES, *GROUP_LOSSES)}
+    tested = {row.name.split(",")[0] for row in LOSSES}
     assert tested == {name for name in public if not name.startswith("_")} - {"one_hot", "large_margin_psi"}
-
-
-@pytest.mark.parametrize(("make", "shape"), SEQUENCE_LAYERS.values(), ids=SEQUENCE_LAYERS)
-def test_backward_through_time_is_the_derivative_of_forward(make, shape):
-    rng = np.random.default_rng(18)
-    layer = make().initialize(rng, np.float64)
-    layer.theta += 0.3 * rng.normal(size=layer.theta.size)
-    x = rng.normal(size=shape)
-    target = rng.normal(size=layer.forward(x).shape)
-    report = check_gradients(layer, mean_squared_error, x, target, rng=rng)
-    assert report.passed, report
 
 
 # --- activations ------------------------------------------------------------------------------------------------------
 
 
-@elementwise
-def test_an_activation_has_its_known_values(f):
-    np.testing.assert_allclose(f(np.array(POINTS)), ACTIVATIONS[f][0], rtol=0, atol=5e-10)
+@each(("f", "values"), ACTIVATIONS, "f", "values")
+def test_an_activation_has_its_known_values(f, values):
+    np.testing.assert_allclose(f(np.array(POINTS)), values, rtol=0, atol=5e-10)
 
 
-@elementwise
-def test_the_derivative_of_an_activation_is_its_slope(f):
+@each(("f", "kinks"), ACTIVATIONS, "f", "kinks")
+def test_the_derivative_of_an_activation_is_its_slope(f, kinks):
     rng = np.random.default_rng(8)
-    z = away_from_kinks(rng, (6, 5, 3), ACTIVATIONS[f][1])
+    z = away_from_kinks(rng, (6, 5, 3), kinks)
     slope = (f(z + 1e-6) - f(z - 1e-6)) / 2e-6
     assert relative_error(f.derivative(z), slope) < 1e-8
     np.testing.assert_array_equal(f.derivative(z), f.derivative(z, f(z)))
@@ -354,72 +340,51 @@ def test_the_normal_distribution_is_accurate_into_its_far_tail():
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def numbers(rng):
-    return rng.normal(size=(7, 3))
+every_loss = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in LOSSES])
 
 
-def products_with_their_lowest_values(rng):
-    """What AngularDense gives: products of rows and classes, then minus the products of their lengths."""
-    lengths = rng.uniform(0.5, 3.0, (7, 3))
-    return np.concatenate([lengths * rng.uniform(-0.99, 0.99, (7, 3)), -lengths], axis=1)
-
-
-every_loss = pytest.mark.parametrize(
-    ("loss", "targets", "outputs"),
-    [(*case, numbers) for case in LOSSES.values()]
-    + [(*case, products_with_their_lowest_values) for case in ANGULAR_LOSSES.values()],
-    ids=[*LOSSES, *ANGULAR_LOSSES],
-)
+def drawn(row, seed):
+    """Outputs and targets for a loss."""
+    rng = np.random.default_rng(seed)
+    return row.outputs(rng, row.n, row.k or 3), row.targets(rng, row.n, row.k or 3)
 
 
 @every_loss
-def test_the_gradient_of_a_loss_is_its_derivative(loss, targets, outputs):
-    rng = np.random.default_rng(12)
-    output, target = outputs(rng), targets(rng)
+def test_the_gradient_of_a_loss_is_its_derivative(row):
+    output, target = drawn(row, 12)
     kept = output.copy()
-    _, gradient = loss(output, target)
+    value, gradient = row.loss(output, target)
     np.testing.assert_array_equal(output, kept)
-    assert relative_error(gradient, numerical_gradient(lambda z: loss(z, target)[0], output)) < 1e-8
+    assert value > 0.0
+    assert relative_error(gradient, numerical_gradient(lambda z: row.loss(z, target)[0], output)) < 1e-8
 
 
 @every_loss
-def test_a_loss_is_the_mean_over_the_batch(loss, targets, outputs):
-    rng = np.random.default_rng(13)
-    output, target = outputs(rng), targets(rng)
-    value, gradient = loss(output, target)
-    twice, gradient_twice = loss(np.concatenate([output, output]), np.concatenate([target, target]))
+def test_a_loss_is_the_mean_over_the_batch(row):
+    output, target = drawn(row, 13)
+    value, gradient = row.loss(output, target)
+    targets = None if target is None else np.concatenate([target, target])
+    twice, gradient_twice = row.loss(np.concatenate([output, output]), targets)
     assert twice == pytest.approx(value, rel=1e-12)
-    np.testing.assert_allclose(gradient_twice[:7], gradient / 2, rtol=1e-12)
+    np.testing.assert_allclose(gradient_twice[: row.n], gradient / 2, rtol=1e-12)
 
 
 @every_loss
-def test_a_loss_keeps_float32_and_survives_huge_outputs(loss, targets, outputs):
-    rng = np.random.default_rng(14)
-    output, target = outputs(rng).astype(np.float32), targets(rng)
-    value, gradient = loss(output, target)
+def test_a_loss_keeps_float32_and_survives_huge_outputs(row):
+    output, target = drawn(row, 14)
+    output = output.astype(np.float32)
+    value, gradient = row.loss(output, target)
     assert type(value) is float
     assert gradient.dtype == np.float32
-    value, gradient = loss(1e4 * output, target)
+    value, gradient = row.loss(1e4 * output, target)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
-
-
-@pytest.mark.parametrize(("loss", "rows", "targets"), GROUP_LOSSES.values(), ids=GROUP_LOSSES)
-def test_the_gradient_of_a_loss_on_groups_is_its_derivative(loss, rows, targets):
-    rng = np.random.default_rng(17)
-    output, target = rng.normal(size=(rows, 3)), targets(rng)
-    value, gradient = loss(output, target)
-    assert value > 0.0
-    assert relative_error(gradient, numerical_gradient(lambda z: loss(z, target)[0], output)) < 1e-8
-    value, gradient = loss(output.astype(np.float32), target)
-    assert type(value) is float
-    assert gradient.dtype == np.float32
 
 
 # --- initializers and schedules ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("init", "variance"), INITIALIZERS.values(), ids=INITIALIZERS)
+@each(("init", "variance"), INITIALIZERS, "init", "variance")
 def test_an_initializer_has_its_variance(init, variance):
     w = init(np.random.default_rng(15), (300, 200))
     assert w.shape == (300, 200)
@@ -445,7 +410,7 @@ def test_fans_of_dense_stacked_and_convolution_weights():
         initializers.he_normal(np.random.default_rng(0), (3,))
 
 
-@pytest.mark.parametrize(("schedule", "first", "tenth"), SCHEDULES.values(), ids=SCHEDULES)
+@each(("schedule", "first", "tenth"), SCHEDULES, "schedule", "first", "tenth")
 def test_a_schedule_has_its_two_ends(schedule, first, tenth):
     assert schedule(0) == pytest.approx(first, rel=1e-12)
     assert schedule(10) == pytest.approx(tenth, rel=1e-12)
@@ -453,10 +418,10 @@ def test_a_schedule_has_its_two_ends(schedule, first, tenth):
 
 # --- optimizers -------------------------------------------------------------------------------------------------------
 
-every_optimizer = pytest.mark.parametrize(("make", "by_hand"), OPTIMIZERS.values(), ids=OPTIMIZERS)
+every_optimizer = each("make", OPTIMIZERS, "make")
 
 
-@every_optimizer
+@each(("make", "by_hand"), (row for row in OPTIMIZERS if row.by_hand), "make", "by_hand")
 def test_an_optimizer_follows_its_published_formula(make, by_hand):
     for gradients in (GRADIENTS, (0.0, 3.0, 0.0, -1.0), (1e-3, 1e3)):
         optimizer, theta = make(), np.array([1.0, 1.0])
@@ -467,7 +432,7 @@ def test_an_optimizer_follows_its_published_formula(make, by_hand):
 
 
 @every_optimizer
-def test_an_optimizer_keeps_float32_and_leaves_the_gradient_alone(make, by_hand):
+def test_an_optimizer_keeps_float32_and_leaves_the_gradient_alone(make):
     theta, grad = np.ones(5, np.float32), np.linspace(-1, 1, 5, dtype=np.float32)
     optimizer, kept = make(), grad.copy()
     for _ in range(3):
@@ -478,7 +443,7 @@ def test_an_optimizer_keeps_float32_and_leaves_the_gradient_alone(make, by_hand)
 
 
 @every_optimizer
-def test_an_optimizer_walks_downhill(make, by_hand):
+def test_an_optimizer_walks_downhill(make):
     theta, optimizer = np.array([3.0, -2.0]), make()
     for _ in range(400):
         optimizer.step(theta, theta.copy())  # the gradient of |theta|^2 / 2
@@ -486,7 +451,7 @@ def test_an_optimizer_walks_downhill(make, by_hand):
 
 
 @every_optimizer
-def test_an_optimizer_goes_back_to_its_snapshot(make, by_hand):
+def test_an_optimizer_goes_back_to_its_snapshot(make):
     optimizer, theta = make(), np.ones(3)
     optimizer.step(theta, np.arange(3.0))
     kept, at = optimizer.snapshot(), theta.copy()
@@ -498,7 +463,7 @@ def test_an_optimizer_goes_back_to_its_snapshot(make, by_hand):
 
 
 @every_optimizer
-def test_a_new_optimizer_goes_on_from_the_snapshot_of_another(make, by_hand):
+def test_a_new_optimizer_goes_on_from_the_snapshot_of_another(make):
     first, second, theta = make(), make(), np.ones(3)
     first.step(theta, np.arange(3.0))
     kept, other = first.snapshot(), theta.copy()
@@ -511,4 +476,4 @@ def test_a_new_optimizer_goes_on_from_the_snapshot_of_another(make, by_hand):
 
 def test_every_optimizer_stands_in_the_registry():
     kinds = {name for name, thing in vars(optimizers).items() if isinstance(thing, type)}
-    assert kinds - {"Optimizer", "ParameterAverage"} == set(OPTIMIZERS)
+    assert kinds - {"Optimizer", "ParameterAverage"} == {row.name for row in OPTIMIZERS if row.by_hand}
