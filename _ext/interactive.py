@@ -1,4 +1,4 @@
-"""Interactive figures on a page: a still beside each live one, and a state without what the page does not need."""
+"""Widgets on a page: a still or a text beside each live one, and a state without what the page does not need."""
 
 import json
 
@@ -7,11 +7,13 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
+from nnlib.widgets.questions import as_text
+
 LOG = logging.getLogger(__name__)
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "ipywidgets_state"
 UNSEEN = ("LayoutModel", "StyleModel")  # ends of the model names that only JupyterLab draws from
-SHARED = ("_esm", "_css")  # the same text in every chart
+SHARED = ("_esm", "_css")  # the same text in every chart and in every question
 
 
 def page_state(env, docname):
@@ -59,7 +61,7 @@ def _shown(state, model_id):
 
 
 class PlaceStills(SphinxPostTransform):
-    """Put the picture of a bundle before its live view, with its sentence, until the live figure stands."""
+    """Put a figure's picture and sentence, or a question's text, before its live view, until that one stands."""
 
     default_priority = 3  # before MyST-NB chooses one of the bundle
     formats = ("html",)
@@ -76,26 +78,43 @@ class PlaceStills(SphinxPostTransform):
                 state = own or {k: m for name in self.env.found_docs for k, m in page_state(self.env, name).items()}
             view = kinds[VIEW]
             script = view.astext()
-            shown = _shown(state, json.loads(script[script.index(">") + 1 : script.rindex("<")])["model_id"])
-            if shown is None:
+            model_id = json.loads(script[script.index(">") + 1 : script.rindex("<")])["model_id"]
+            still = self.figure(bundle, kinds, state, model_id) or self.question(state, model_id)
+            if still is None:
                 continue
-            title, sentence, tries = shown
-            images = list(kinds["image/png"].findall(nodes.image)) if "image/png" in kinds else []
-            if not images:
-                LOG.warning("interactive figure %r has no still picture", title, location=bundle)
-            still = nodes.container(classes=["sw-still"])
-            for image in images:
-                image["alt"] = f"{title}. {sentence}"
-                image["loading"] = "lazy"
-                still += image.deepcopy()
-            still += nodes.paragraph(text=sentence)
-            if tries:
-                still += nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=one)) for one in tries))
             if self.app.builder.name in ("html", "dirhtml"):
                 view.insert(0, still)
             else:  # a single page, for paper: nothing on it is alive
                 view.children = []
                 view += still
+
+    def figure(self, bundle, kinds, state, model_id):
+        """The picture of an interactive figure, its sentence and its tries."""
+        shown = _shown(state, model_id)
+        if shown is None:
+            return None
+        title, sentence, tries = shown
+        images = list(kinds["image/png"].findall(nodes.image)) if "image/png" in kinds else []
+        if not images:
+            LOG.warning("interactive figure %r has no still picture", title, location=bundle)
+        still = nodes.container(classes=["sw-still"])
+        for image in images:
+            image["alt"] = f"{title}. {sentence}"
+            image["loading"] = "lazy"
+            still += image.deepcopy()
+        still += nodes.paragraph(text=sentence)
+        if tries:
+            still += nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=one)) for one in tries))
+        return still
+
+    def question(self, state, model_id):
+        """The text of a guess or an ask, which paper shows in its place, too."""
+        if "question" not in state.get(model_id, {}).get("state", {}):
+            return None
+        text = nodes.raw(
+            "", as_text(*(state[model_id]["state"][name] for name in ("kind", "question", "content"))), format="html"
+        )
+        return nodes.container("", text, classes=["sw-still", "sw-question"])
 
 
 def setup(app):

@@ -27,10 +27,12 @@ from nnlib.widgets import (
     Network,
     Points,
     Try,
+    ask,
     choice,
     explore,
     figures_from_state,
     frames_from_state,
+    guess,
     play,
     slider,
 )
@@ -359,6 +361,122 @@ def test_every_try_of_a_notebook_comes_true(path):
             place = one.place(controls)
             settings = {name: control.values[at] for (name, control), at in zip(controls.items(), place, strict=True)}
             assert one.check(frame(**settings)), one.sentence
+
+
+# Questions
+
+
+def a_choice(**changes):
+    given = {
+        "question": "Which  is\nlarger?",
+        "choices": ["δ of o1", "δ of o2", "neither"],
+        "answer": "δ of o1",
+        "result": "It is 0.1385, and `o2` has −0.0381.",
+        "reasons": {"δ of o2": "It is <0.", "neither": "They differ."},
+    }
+    return guess(**(given | changes))
+
+
+def a_range(**changes):
+    given = {"question": "How much?", "choices": (0, 100), "answer": 61.25, "unit": "%", "result": "So it is."}
+    return guess(**(given | changes))
+
+
+def a_number(**changes):
+    given = {
+        "question": "What is δ?",
+        "value": -0.1384985,
+        "tolerance": 5e-4,
+        "wrong": {0.7414: "The slope is missing."},
+        "way": "0.7414 × 0.1868",
+    }
+    return ask(**(given | changes))
+
+
+QUESTIONS = [a_choice, a_range, a_number]
+
+
+@pytest.mark.parametrize("make", QUESTIONS)
+def test_a_question_shows_its_text_where_no_widget_lives(make):
+    one, other = make()._repr_mimebundle_(), make()._repr_mimebundle_()
+    view = one.pop("application/vnd.jupyter.widget-view+json")
+    other.pop("application/vnd.jupyter.widget-view+json")
+    assert one == other, "nbval compares text/plain and text/html"
+    assert view["model_id"]
+    assert one["text/plain"] == repr(make())
+    json.dumps(make().content, allow_nan=False)
+
+
+def test_the_text_of_a_guess_holds_everything_and_escapes_it():
+    text = a_choice()._repr_mimebundle_()["text/html"]
+    for part in ("Which is larger?", "δ of o1", "It is 0.1385, and <code>o2</code>", "It is &lt;0.", "They differ."):
+        assert part in text
+    assert "<details" not in text
+    assert text.index("nn-answer") > text.index("neither")
+
+
+def test_the_text_of_a_typed_answer_folds_the_answer():
+    question, answer = a_number()._repr_mimebundle_()["text/html"].split("<details>")
+    assert "What is δ?" in question
+    assert "138" not in question
+    assert all(part in answer for part in ("−0.1385", "0.7414 × 0.1868", "The slope is missing."))
+
+
+def test_a_range_says_its_ends_and_its_reasons():
+    text = a_range(reasons={"low": "Too shy."})._repr_mimebundle_()["text/html"]
+    assert "Between 0 and 100 %" in text
+    assert "61.25 %" in text
+    assert "Who guessed less:</em> Too shy." in text
+    content = a_range().content
+    assert (content["step"], content["near"], content["too_low"]) == (1.0, 5.0, "")
+
+
+def test_the_key_of_an_answer_follows_from_its_question():
+    assert a_choice().key == a_choice(question="Which is larger?", result="Other.").key
+    assert a_choice().key != a_choice(question="Which is smaller?").key
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "unit", "shown"),
+    [
+        (0.1384985616, 5e-4, "", "0.1385"),
+        (-0.0380982365, 5e-4, "", "−0.0381"),
+        (2410, 0, "parameters", "2410 parameters"),
+        (1 / 3, 0.01, "", "0.333"),
+        (0, 0.01, "rad", "0 rad"),
+        (123456.0, 0.5, "", "123456"),
+    ],
+)
+def test_the_answer_is_shown_as_finely_as_it_is_asked(value, tolerance, unit, shown):
+    assert a_number(value=value, tolerance=tolerance, unit=unit, wrong={}).content["shown"] == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "call"),
+    [
+        (ValueError, "not one of the choices", lambda: a_choice(answer="δ of h1")),
+        (ValueError, "a reason for every wrong choice", lambda: a_choice(reasons={"neither": "They differ."})),
+        (ValueError, "a reason for every wrong choice", lambda: a_choice(answer="neither")),
+        (ValueError, "two different choices", lambda: a_choice(choices=["a", "a"], answer="a")),
+        (ValueError, "belong to a range", lambda: a_choice(unit="%")),
+        (ValueError, "a result is a text", lambda: a_choice(result=" ")),
+        (ValueError, "a question is a text", lambda: a_choice(question="")),
+        (TypeError, "reasons takes", lambda: a_choice(reasons=["They differ."])),
+        (ValueError, "outside the range", lambda: a_range(answer=101)),
+        (ValueError, "low < high", lambda: a_range(choices=(5, 5), answer=5)),
+        (ValueError, "a step within the range", lambda: a_range(step=0)),
+        (ValueError, '"low" and "high"', lambda: a_range(reasons={"less": "No."})),
+        (TypeError, "the answer is a finite number", lambda: a_range(answer=float("nan"))),
+        (TypeError, "value is a finite number", lambda: a_number(value=True)),
+        (ValueError, "tolerance of 0 or more", lambda: a_number(tolerance=-1)),
+        (ValueError, "within the tolerance of another", lambda: a_number(wrong={-0.1390: "Rounded."})),
+        (ValueError, "within the tolerance of another", lambda: a_number(wrong={0.5: "One.", 0.5005: "Two."})),
+        (TypeError, "a wrong value is a finite number", lambda: a_number(wrong={"0.7": "The slope."})),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(error, message, call):
+    with pytest.raises(error, match=message):
+        call()
 
 
 # Errors at the door

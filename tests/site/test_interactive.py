@@ -8,7 +8,7 @@ import re
 import pytest
 from built_site import HTML, PHONE, ROOT, page_url
 
-from nnlib.widgets import Frame, Lines, Try, choice, explore, figures_from_state, play, slider
+from nnlib.widgets import Frame, Lines, Try, ask, choice, explore, figures_from_state, guess, play, slider
 
 STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
 VIEW = re.compile(r'<script type="application/vnd.jupyter.widget-view\+json">(.*?)</script>', re.DOTALL)
@@ -20,9 +20,10 @@ def state_of(name):
     return found[0] if found else None
 
 
-def live_pages():
+def pages_with(trait):
+    """Pages whose widget state holds a model with this trait."""
     names = (path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html")))
-    return [name for name in names if "_static" not in name and state_of(name)]
+    return [name for name in names if "_static" not in name and f'"{trait}":' in (state_of(name) or "")]
 
 
 @functools.cache
@@ -39,7 +40,15 @@ def figures(name):
     return [figure for view in views for figure in figures_from_state({model: models[model] for model in below(view)})]
 
 
-every_live_page = pytest.mark.parametrize("name", live_pages())
+def questions(name):
+    """The guesses and typed answers of a page from top to bottom, each as the traits of its model."""
+    models = json.loads(state_of(name))["state"]
+    views = [json.loads(view)["model_id"] for view in VIEW.findall((HTML / name).read_text("utf8"))]
+    return [models[view]["state"] for view in views if "question" in models[view]["state"]]
+
+
+every_live_page = pytest.mark.parametrize("name", pages_with("frames"))
+every_page_that_asks = pytest.mark.parametrize("name", pages_with("question"))
 
 
 def settled(page):
@@ -108,7 +117,8 @@ def controls(figure):
 
 
 def test_the_site_has_interactive_figures():
-    assert live_pages(), "no page of the site holds a widget state"
+    assert pages_with("frames"), "no page of the site holds a figure"
+    assert pages_with("question"), "no page of the site asks"
 
 
 @every_live_page
@@ -146,7 +156,8 @@ def test_the_state_of_a_page_is_light(name):
     weight = len(state_of(name).encode())
     assert weight <= LIMIT, f"{name}: {weight / 1e6:.2f} MB of widget state"
     code = [m["state"]["_esm"] for m in json.loads(state_of(name))["state"].values() if "_esm" in m["state"]]
-    assert len([source for source in code if isinstance(source, str)]) == 1, "the chart's code stands on the page once"
+    sources = [source for source in code if isinstance(source, str)]
+    assert len(sources) == len(set(sources)) <= 2, "the code of the charts and that of the questions stand there once"
 
 
 @every_live_page
@@ -268,6 +279,243 @@ def test_the_address_names_the_state_of_a_figure_and_brings_it_back(name, root_u
         re.sub(r"nn\w+-nn", "nn", what) for what in moved
     ]
     assert again.evaluate("e => { const r = e.getBoundingClientRect(); return r.top < innerHeight && r.bottom > 0 }")
+
+
+# Guesses and typed answers
+
+
+@every_page_that_asks
+def test_a_question_is_readable_without_javascript(name, root_url, visit):
+    made = visit(java_script_enabled=False)
+    made.page.goto(page_url(root_url, name), wait_until="load")
+    texts = made.page.query_selector_all(".sw-question")
+    assert len(texts) == len(questions(name))
+    for text, asked in zip(texts, questions(name), strict=True):
+        assert text.is_visible()
+        assert asked["question"] in text.inner_text().replace("\n", " ")
+        answer = asked["content"]["shown"] if asked["kind"] == "number" else asked["content"]["result"]
+        folded = text.query_selector("details")
+        assert (asked["kind"] == "number") == (folded is not None)
+        if folded:
+            assert answer not in text.inner_text(), "the answer of a typed question is not to be read at a glance"
+            folded.query_selector("summary").click()
+        assert answer in text.inner_text()
+
+
+@every_page_that_asks
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_paper_a_question_has_room_and_its_answer_at_the_end(name, theme, site_url, visit):
+    page = visit(theme).open(page_url(site_url, name))
+    start(page)
+    assert not page.locator(".sw-question").first.is_visible()
+    page.emulate_media(media="print")
+    settled(page)
+    assert not any(live.is_visible() for live in page.query_selector_all(".nn-question"))
+    for text, asked in zip(page.query_selector_all(".sw-question"), questions(name), strict=True):
+        assert text.is_visible()
+        ink = text.eval_on_selector(".nn-ask", "e => getComputedStyle(e).color")
+        assert sum(int(v) for v in re.findall(r"\d+", ink)[:3]) < 300, f"light ink on paper: {ink}"
+        shown = asked["content"]["shown"] if asked["kind"] == "number" else asked["content"]["result"]
+        assert shown in text.query_selector(".nn-answer").inner_text()
+
+
+@every_page_that_asks
+def test_a_question_fits_a_phone(name, site_url, visit):
+    page = visit(viewport=PHONE).open(page_url(site_url, name))
+    start(page)
+    for live in page.query_selector_all(".nn-question"):
+        box = live.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        assert live.evaluate("e => e.scrollWidth <= e.clientWidth")
+        for button in live.query_selector_all("button:not([hidden]), input:not([type=range])"):
+            assert button.bounding_box()["height"] >= 30
+
+
+def a_choice():
+    return guess(
+        "Which `unit` is <larger>?",
+        ["o1", "o2.", "neither"],
+        answer="o1",
+        result="It is 0.1385.",
+        reasons={"o2.": "Its sign is negative.", "neither": "They differ."},
+    )
+
+
+def a_range():
+    return guess("What share?", (0, 100), unit="%", answer=61.3, result="So it is.", reasons={"low": "Bolder!"})
+
+
+def a_number(**options):
+    given = {"tolerance": 0.005, "wrong": {0.36: "That is its square."}, "way": "3 of 5"}
+    return ask("Which part?", 0.6, **(given | options))
+
+
+def asked(tab, path, *made, **options):
+    page = tab(**options)
+    page.goto(write_page(path / "asked.html", *made))
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    return page
+
+
+def told(page):
+    return page.locator(".nq-said").inner_text().replace("\n\n", " ")
+
+
+def test_a_guess_shows_its_result_beside_it_and_remembers_it(tab, tmp_path):
+    page = asked(tab, tmp_path, a_choice())
+    assert page.get_by_role("group", name="Which unit is <larger>?").is_visible()
+    said = page.locator(".nq-said")
+    assert said.get_attribute("role") == "status"
+    assert told(page) == ""
+    assert "0.1385" not in page.locator("body").inner_text()
+    assert "negative" not in page.locator("body").inner_text()
+    page.get_by_role("button", name="o2.").press("Enter")
+    assert told(page) == "It is 0.1385. You guessed “o2”. Its sign is negative."
+    assert page.get_by_role("button", name="o2.").inner_text().split("\n") == ["o2.", "your guess"]
+    assert page.get_by_role("button", name="o1").inner_text().split("\n") == ["o1", "what happens"]
+    assert page.get_by_text("They differ.").is_visible()  # the reason of the other wrong choice
+    assert page.evaluate("document.activeElement.textContent").startswith("o2."), "the focus stays where it was"
+    page.get_by_role("button", name="o1").press("Enter")  # a guess is made once
+    assert "You guessed “o2”" in told(page)
+    page.reload()
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    assert "You guessed “o2”" in told(page)
+    page.get_by_role("button", name="Guess again").press("Enter")
+    assert told(page) == ""
+    assert page.evaluate("document.activeElement.textContent") == "o1"
+    assert page.evaluate("localStorage.length") == 0
+    page.keyboard.press("Enter")
+    assert told(page) == "It is 0.1385. As you guessed."
+    assert page.errors == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("60", "So it is. You guessed 60 %, 1.3 % off: close."),
+        ("61,3 %", "So it is. You guessed 61.3 %, exactly right."),
+        ("20", "So it is. You guessed 20 %, 41.3 % off: too low. Bolder!"),
+        ("90.5", "So it is. You guessed 90.5 %, 29.2 % off: too high."),
+        ("101", "Choose a number between 0 and 100 %."),
+        ("many", "Choose a number between 0 and 100 %."),
+        ("", "Choose a number between 0 and 100 %."),
+    ],
+)
+def test_a_guess_on_a_range_is_told_how_near_it_is(typed, words, tab, tmp_path):
+    page = asked(tab, tmp_path, a_range())
+    page.get_by_role("textbox", name="your guess in %").fill(typed)
+    page.keyboard.press("Enter")
+    assert told(page).strip() == words
+    assert page.locator(".nq-scale").is_visible() == words.startswith("So")
+
+
+def test_a_guess_on_a_range_can_be_made_with_the_slider(tab, tmp_path):
+    page = asked(tab, tmp_path, a_range())
+    page.get_by_role("slider").press("Home")
+    page.get_by_role("slider").press("ArrowRight")
+    page.get_by_role("button", name="This is my guess").press("Enter")
+    assert "You guessed 1 %" in told(page)
+    at = page.locator(".nq-scale").evaluate("e => [...e.children].map(c => c.style.left)")
+    assert at == ["1%", "61.3%"]
+
+
+def answer(page, text):
+    page.get_by_role("textbox").fill(text)
+    page.get_by_role("button", name="Check").press("Enter")
+    return told(page)
+
+
+RIGHT = "Right: 0.6. 3 of 5"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [(one, RIGHT) for one in ("0.6", ".6", "3/5", "60 %", "60%", "6e-1", "0,6", " +0.604 ", "p = 0.6", "6 * 10^-1")]
+    + [(one, RIGHT) for one in ("0.6 rad", "6·10^(-1)", "6 × 10^−1 m/s", "≈ .6", "6E-1", "1.2 / 2", "0.6 m^2")]
+    + [
+        ("0.36", "You wrote 0.36. That is its square."),
+        ("−0.6", "You wrote −0.6. The size is right, the sign is not."),
+        ("60", "You wrote 60. The digits are right, the decimal point is not."),
+        ("0.06", "You wrote 0.06. The digits are right, the decimal point is not."),
+        ("0.5", "You wrote 0.5. Not yet."),
+        ("0", "You wrote 0. Not yet."),
+    ]
+    + [
+        (one, "That is no number the page can read: write 0.6, 3/5, 60 % or 6e-1.")
+        for one in ("", "three fifths", "3/0", "1.2.3", "0.6 0.7", "3 x 4", "--1", "<b>", "Infinity", "1e999")
+    ],
+)
+def test_a_typed_number_is_read_and_diagnosed(typed, words, tab, tmp_path):
+    page = asked(tab, tmp_path, a_number())
+    assert answer(page, typed) == words
+    assert page.get_by_role("textbox").input_value() == typed
+    assert page.errors == []
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "typed"),
+    [(2410, "", "2,410"), (1234567.5, "", "1,234,567.5"), (12.5, "", "12,5"), (60, "%", "60"), (60, "%", "60 %")],
+)
+def test_numbers_as_people_write_them(value, unit, typed, tab, tmp_path):
+    page = asked(tab, tmp_path, ask("How many?", value, tolerance=0, unit=unit))
+    assert answer(page, typed).startswith("Right")
+
+
+def test_a_fraction_where_percent_are_asked_for(tab, tmp_path):
+    page = asked(tab, tmp_path, ask("How many?", 60, tolerance=0.5, unit="%"))
+    assert answer(page, "0.6") == "You wrote 0.6. Right as a fraction: what is asked for is in percent."
+
+
+def test_the_answer_is_offered_after_two_tries_and_remembered(tab, tmp_path):
+    page = asked(tab, tmp_path, a_number())
+    offer, text = page.get_by_role("button", name="Show the answer"), page.locator("body").inner_text
+    assert "3 of 5" not in text()
+    assert "0.6" not in text()
+    for typed in ("0.5", "nothing", "0.5", "1/2"):  # the same number twice is one try, no number is none
+        answer(page, typed)
+        assert not offer.is_visible()
+    answer(page, "0.4")
+    offer.press("Enter")
+    assert told(page) == "You wrote 0.4. Not yet. The answer: 0.6. 3 of 5"
+    assert not offer.is_visible()
+    assert page.evaluate("document.activeElement.tagName") == "INPUT", "the focus is not lost with the button"
+    page.reload()
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    assert told(page) == "You wrote 0.4. Not yet. The answer: 0.6. 3 of 5"
+    page.get_by_role("button", name="Start again").press("Enter")
+    assert told(page) == ""
+    assert page.get_by_role("textbox").input_value() == ""
+    assert page.evaluate("localStorage.length") == 0
+    assert page.evaluate("document.activeElement.tagName") == "INPUT"
+
+
+@pytest.mark.parametrize("made", [a_choice, a_range, a_number])
+@pytest.mark.parametrize(
+    "kept", ["null", "[]", "17", '{"guess": "x", "tries": 3}', '{"guess": 99999, "tries": [[]]}', "{"]
+)
+def test_what_another_page_left_in_the_memory_does_no_harm(made, kept, tab, tmp_path):
+    question = made()
+    page = asked(tab, tmp_path, question)
+    page.evaluate("([k, v]) => localStorage.setItem(`nnlib ${location.pathname} ${k}`, v)", [question.key, kept])
+    page.reload()
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    assert page.locator(".nn-question").is_visible()
+    assert told(page) == ""
+    assert page.errors == []
+
+
+def test_two_questions_do_not_share_an_answer_and_a_browser_without_memory_serves(tab, tmp_path):
+    page = tab()
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked') } })")
+    other = ask("Which other part?", 0.2, tolerance=0.01)
+    page.goto(write_page(tmp_path / "two.html", a_number(), other))
+    page.wait_for_selector("html[data-widgets=ready]", state="attached")
+    first = page.get_by_role("group", name="Which part?")
+    first.get_by_role("textbox").fill("0.6")
+    page.keyboard.press("Enter")
+    assert page.locator(".nq-said").all_inner_texts() == [RIGHT, ""]
+    assert page.errors == []
 
 
 # The runtime by itself, on pages of its own
