@@ -1,17 +1,19 @@
 """Exercises: a solution, the arguments to try, and answers that deserve their own words, all by decorators::
 
-@exercise("04.elu_derivative", cases=lambda rng: [(rng.normal(size=(3, 4)), 1.7), ...])
-def elu_derivative(z, alpha):
-    return np.where(z > 0, 1.0, alpha * np.exp(np.minimum(z, 0.0)))
+    @exercise("04.elu_derivative", cases=lambda rng: [(rng.normal(size=(3, 4)), 1.7), ...])
+    def elu_derivative(z, alpha):
+        return np.where(z > 0, 1.0, alpha * np.exp(np.minimum(z, 0.0)))
 
-@elu_derivative.mistake("alpha is missing: left of 0 the derivative is alpha exp(z)")
-def _(z, alpha): ...
+    @elu_derivative.mistake("alpha is missing: left of 0 the derivative is alpha exp(z)")
+    def _(z, alpha): ...
 
-@elu_derivative.other_way          # another right answer, which must pass
-def _(z, alpha): ...
+    @elu_derivative.other_way          # another right answer, which must pass
+    def _(z, alpha): ...
 
-@elu_derivative.cheat("this looks the answer up: ...")    # right on the page's own example, but not the task
-def _(z, alpha): ...
+    @elu_derivative.cheat("this looks the answer up: ...")    # right on the page's own example, but not the task
+    def _(z, alpha): ...
+
+A notebook hands its answer in with ``check("04.elu_derivative", elu_derivative)``.
 """
 
 import functools

@@ -195,9 +195,8 @@ def _marked(text):
 
 def as_text(kind, question, content):
     """The question as HTML that needs nothing: what is asked, room for an answer, and the answer at the end."""
-    asked = (
-        f'<p class="nn-ask"><strong>{"Work it out" if kind == "number" else "Predict"}.</strong> {_marked(question)}</p>'
-    )
+    what = "Work it out" if kind == "number" else "Predict"
+    asked = f'<p class="nn-ask"><strong>{what}.</strong> {_marked(question)}</p>'
     if kind == "choice":
         options = "".join(f"<li>{_marked(one['text'])}</li>" for one in content["options"])
         reasons = "".join(
@@ -207,15 +206,20 @@ def as_text(kind, question, content):
         )
         right = _marked(content["options"][content["answer"]]["text"])
         body = f"<ul>{options}</ul>"
-        answer = f"<p><em>What happens:</em> <strong>{right}</strong> {_marked(content['result'])}</p><ul>{reasons}</ul>"
+        answer = (
+            f"<p><em>What happens:</em> <strong>{right}</strong> {_marked(content['result'])}</p><ul>{reasons}</ul>"
+        )
     elif kind == "range":
         body = (
             f'<p class="nn-room">Between {content["low"]:g} and {_with_unit(content["high"], content["unit"], 6)}:</p>'
         )
-        answer = f"<p><em>What happens:</em> <strong>{_marked(content['shown'])}.</strong> {_marked(content['result'])}</p>" + "".join(
-            f"<p><em>{word}:</em> {_marked(content[key])}</p>"
-            for word, key in (("Who guessed less", "too_low"), ("Who guessed more", "too_high"))
-            if content[key]
+        answer = (
+            f"<p><em>What happens:</em> <strong>{_marked(content['shown'])}.</strong> {_marked(content['result'])}</p>"
+            + "".join(
+                f"<p><em>{word}:</em> {_marked(content[key])}</p>"
+                for word, key in (("Who guessed less", "too_low"), ("Who guessed more", "too_high"))
+                if content[key]
+            )
         )
     else:
         body = '<p class="nn-room">Answer:</p>'
