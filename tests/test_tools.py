@@ -119,29 +119,6 @@ def test_another_folder_or_python_makes_a_new_environment(tmp_path):
     assert environment.key(a, (3, 11)) != environment.key(a, (3, 12))
 
 
-def test_a_change_in_nnlib_or_its_data_drops_the_outputs(tmp_path, monkeypatch):
-    checkout = small_checkout(tmp_path)
-    before = book.fingerprint(["nnlib"], checkout)
-    (checkout / "nnlib" / "__pycache__").mkdir()
-    (checkout / "nnlib" / "__pycache__" / "relu.pyc").write_bytes(b"x")
-    assert book.fingerprint(["nnlib"], checkout) == before
-    (checkout / "nnlib" / "digits.npz").write_bytes(b"x")
-    with_data = book.fingerprint(["nnlib"], checkout)
-    assert with_data != before
-    (checkout / "nnlib" / "relu.py").write_text("def relu(z): return z", "utf8")
-    assert book.fingerprint(["nnlib"], checkout) != with_data
-
-    build = tmp_path / "_build"
-    (build / ".jupyter_cache").mkdir(parents=True)
-    monkeypatch.setattr(book, "BUILD", build)
-    book.remember("code", "of another nnlib")
-    book.drop_stale()
-    assert not (build / ".jupyter_cache").exists()
-    (build / ".jupyter_cache").mkdir()
-    book.drop_stale()
-    assert (build / ".jupyter_cache").exists()
-
-
 def notebook_that_prints(text):
     cell = nbformat.v4.new_code_cell("f()", execution_count=1)
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]

@@ -3,7 +3,8 @@
     .venv/bin/python tools/book.py            nothing is done twice
     .venv/bin/python tools/book.py --again    everything is
 
-A cached output is used only while nnlib, its data, the pins and the Python are the same as when it was made.
+A cached output is used only while what its notebook imports of nnlib (tools/imports.py), its data, the pins and the
+Python are the same as when it was made.
 """
 
 import argparse
@@ -11,12 +12,14 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
 import time
 
 import contents
+import imports
 import notebooks
 
 ROOT = contents.ROOT
@@ -24,7 +27,7 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 
 # What outputs depend on besides the notebook itself, what pages depend on besides their sources, and all the rest.
-CODE = ["nnlib", "requirements.txt", "tools/book.py", "tools/notebooks.py"]
+CODE = ["nnlib", "requirements.txt", "tools/book.py", "tools/imports.py", "tools/notebooks.py"]
 SITE = ["_ext", "_config.yml", "_toc.yml", "assets", "tools"]
 TEXT = ["chapters", "reference", "index.md", "tests/syllabus.csv"]
 SETTINGS = ["REPOSITORY_URL", "REPOSITORY_BRANCH", "COLAB_BRANCH"]
@@ -67,17 +70,39 @@ def drop(*names):
         shutil.rmtree(BUILD / name, ignore_errors=True)
 
 
+def outputs_key(path):
+    """A hash over all that the outputs of a notebook depend on besides the notebook itself."""
+    files = [file.relative_to(ROOT).as_posix() for file in imports.dependencies(path, ROOT)]
+    return fingerprint([*files, *(name for name in CODE if name != imports.PACKAGE)], ROOT)
+
+
 def drop_stale():
-    """Throw away what was made from another nnlib, other data, other pins or another look."""
+    """Throw away what was made from other imports, other data, other pins or another look."""
     code, site = fingerprint(CODE), fingerprint(SITE)
     if remembered("code") != code:
-        if (BUILD / ".jupyter_cache").exists():
-            print("nnlib, its data or the pins have changed: all notebooks run again", flush=True)
-        drop(".jupyter_cache", ".doctrees", "html", "jupyter_execute")
+        drop_stale_outputs()
+        drop(".doctrees", "html", "jupyter_execute")
     elif remembered("site") != site:
         drop(".doctrees", "html")
     remember("code", code)
     remember("site", site)
+
+
+def drop_stale_outputs():
+    """Throw away the cached outputs of every notebook whose imports have changed; says and returns which."""
+    keys = {path.relative_to(ROOT).as_posix(): outputs_key(path) for path in contents.toc_notebooks() if path.exists()}
+    before = json.loads(remembered("outputs") or "{}")
+    stale = [name for name, key in keys.items() if before.get(name) != key]
+    if stale and (BUILD / ".jupyter_cache").exists():
+        from jupyter_cache import get_cache
+
+        print(f"what they import has changed, they run again: {', '.join(stale)}", flush=True)
+        cache = get_cache(BUILD / ".jupyter_cache")
+        for record in cache.list_cache_records():  # of older texts of the notebook, too
+            if pathlib.PurePath(record.uri).as_posix().endswith(tuple(f"/{name}" for name in stale)):
+                cache.remove_cache(record.pk)
+    remember("outputs", json.dumps(keys))
+    return stale
 
 
 def kernel_settings():
