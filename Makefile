@@ -11,7 +11,7 @@ PARALLEL ?= 2
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book notebooks test site-test check lint serve lab seeds experiments mutants bench gate weight clean distclean
+.PHONY: help environment book notebooks chapter test site-test check lint serve lab seeds experiments mutants bench gate weight clean distclean
 
 help:  ## list the commands
 	@echo "make <command>, with Python 3.11 to 3.14 (PYTHON=python3.12 chooses one):"
@@ -32,6 +32,9 @@ lint: environment  ## ruff, over notebooks, too
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) tools/notebooks.py check
+
+chapter: environment  ## write the skeleton of a chapter: make chapter N=05 NAME=losses
+	@$(RUN) tools/chapter.py $(N) $(NAME)
 
 test: environment  ## every test that needs no browser; the network is off
 	@$(PYTEST) tests chapters --ignore=tests/site --nbval -n $(PARALLEL) --dist loadfile

@@ -1,4 +1,6 @@
-"""Exercises: a solution, the arguments to try, and answers that deserve their own words, all by decorators::
+"""Exercises: a solution, the arguments to try, and answers that deserve their own words, all by decorators.
+
+What a chapter's file of exercises looks like::
 
     @exercise("04.elu_derivative", cases=lambda rng: [(rng.normal(size=(3, 4)), 1.7), ...])
     def elu_derivative(z, alpha):
@@ -7,13 +9,10 @@
     @elu_derivative.mistake("alpha is missing: left of 0 the derivative is alpha exp(z)")
     def _(z, alpha): ...
 
-    @elu_derivative.other_way          # another right answer, which must pass
-    def _(z, alpha): ...
+    elu_derivative.other_way(lambda z, alpha: ...)  # another right answer, which must pass
 
-    @elu_derivative.cheat("this looks the answer up: ...")    # right on the page's own example, but not the task
+    @elu_derivative.cheat("this looks the answer up")  # right on the page's own example, but not the task
     def _(z, alpha): ...
-
-A notebook hands its answer in with ``check("04.elu_derivative", elu_derivative)``.
 """
 
 import functools
