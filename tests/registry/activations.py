@@ -203,6 +203,7 @@ ACTIVATIONS = [
         lambda m, z: z * logistic(m, z),
         lambda torch, z: torch.nn.functional.silu(z),
         gated=True,
+        ulp=(4, 24),  # z multiplies the rounding of s and of 1 - s
     ),
     Row(
         a.swish(0.0),
@@ -218,6 +219,7 @@ ACTIVATIONS = [
         lambda m, z: z * logistic(m, m.mpf(0.4) * z),
         lambda torch, z: z * torch.sigmoid(0.4 * z),
         gated=True,
+        ulp=(8, 24),  # z multiplies the rounding of s and of 1 - s
     ),
     Row(
         a.gelu,
@@ -226,6 +228,7 @@ ACTIVATIONS = [
         lambda torch, z: torch.nn.functional.gelu(z),
         gated=True,
         near=CANCELS,
+        ulp=(4, 8),  # the series of normal_cdf
     ),
     Row(
         a.gelu_tanh,
@@ -234,6 +237,7 @@ ACTIVATIONS = [
         lambda torch, z: torch.nn.functional.gelu(z, approximate="tanh"),
         gated=True,
         near=CANCELS,
+        ulp=(32, 40),  # z^3 (1 - t^2), where 1 - t^2 has the rounding of 1
     ),
     Row(
         a.gelu_sigmoid,
@@ -241,12 +245,14 @@ ACTIVATIONS = [
         lambda m, z: z * logistic(m, m.mpf(1.702) * z),
         lambda torch, z: z * torch.sigmoid(1.702 * z),
         gated=True,
+        ulp=(8, 12),  # z multiplies the rounding of s and of 1 - s
     ),
     Row(
         a.mish,
         (-0.2525014827, -0.2207437747, 0, 0.8650983883, 2.9865350050),
         lambda m, z: z * m.tanh(m.log1p(m.exp(z))),
         lambda torch, z: torch.nn.functional.mish(z),
+        ulp=(12, 12),  # z multiplies the rounding of 1 + exp(z)
     ),
     Row(
         a.hard_sigmoid,
@@ -319,6 +325,18 @@ class AlongAnAxis:
     forward: Callable
     backward: Callable
     torch: Callable
+    exact: Callable | None = None  # of the first number of (z, 0)
+    ulp: tuple = (4, 4)
+
+    def f(self, z):
+        """The first of the two results for (z, 0), for each z."""
+        return self.forward(np.stack([z, np.zeros_like(z)], axis=1), axis=1)[:, 0]
+
+    def derivative(self, z):
+        out = self.forward(np.stack([z, np.zeros_like(z)], axis=1), axis=1)
+        dout = np.zeros_like(out)
+        dout[:, 0] = 1.0
+        return self.backward(dout, out, axis=1)[:, 0]
 
     def case(self):
         def draw(rng):
@@ -346,6 +364,7 @@ FUNCTIONS = [
         a.normal_density,
         lambda m, z: m.erfc(-z / m.sqrt(2)) / 2,
         lambda torch, z: 0.5 * torch.special.erfc(z * -(0.5**0.5)),
+        ulp=(4, 8),  # its series
         near=EXACTLY,
     ),
     *(
@@ -355,8 +374,9 @@ FUNCTIONS = [
             getattr(a, name),
             getattr(a, f"{name}_backward"),
             lambda torch, z, name=name, axis=axis: getattr(torch, name)(z, dim=axis),
+            exact if axis == -1 else None,
         )
         for axis in (-1, 0, 1)
-        for name in ("softmax", "log_softmax")
+        for name, exact in (("softmax", logistic), ("log_softmax", lambda m, z: -m.log1p(m.exp(-z))))
     ),
 ]

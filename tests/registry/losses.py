@@ -31,6 +31,8 @@ class Row:
         mpmath, for the target t; none where the loss is no function of one number.
     at : tuple
         The targets t at which rounding is measured.
+    kinks : callable
+        ``kinks(t)``: the outputs at which it has a kink for the target t; none where it has none.
     outputs : callable
         ``outputs(rng, n, k)``, where not any numbers will do.
     n, k : int
@@ -49,6 +51,7 @@ class Row:
     torch: Callable | None = None
     exact: Callable | None = None
     at: tuple = ()
+    kinks: Callable | None = None
     outputs: Callable = numbers
     n: int = 7
     k: int | None = None
@@ -148,6 +151,7 @@ LOSSES = [
         lambda F, output, target: F.l1_loss(output, target),
         lambda m, z, t: abs(z - t),
         at=(0.0, 0.75),
+        kinks=lambda t: (t,),
     ),
     Row(
         "huber",
@@ -170,6 +174,7 @@ LOSSES = [
         lambda F, output, target: F.hinge_embedding_loss(output * target, -output.new_ones(output.shape)),
         lambda m, z, t: max(m.mpf(0), 1 - t * z),
         at=(-1.0, 1.0),
+        kinks=lambda t: (t,),
     ),
     Row(
         "binary_cross_entropy",
@@ -178,6 +183,7 @@ LOSSES = [
         lambda F, output, target: F.binary_cross_entropy_with_logits(output, target),
         lambda m, z, t: m.log1p(m.exp(z)) - t * z,
         at=(0.0, 0.25, 1.0),
+        ulp=(8, 12),  # far out, z - t z + log(1 + exp(-|z|)) rounds as z does
     ),
     Row(
         "softmax_cross_entropy, class numbers",
