@@ -3,11 +3,12 @@
 The modules stand on floors and import only downward::
 
     5  widgets  course  experiments  comparison  records
-    4  plotting  training  ensemble
-    3  network  diagnostics
-    2  layers  optimizers  regularizers
+    4  plotting  ensemble
+    3  network  training  checkpoint  diagnostics
+    2  layers  optimizers  regularizers  callbacks
     1  activations  reductions  initializers  parameters  losses  schedules  metrics
-       data  preprocessing  augmentation  gradcheck  callbacks  archive  perceptron  autodiff
+       data  preprocessing  augmentation  gradcheck  perceptron  autodiff
+       archive  progress  doors  reprs  foreign
     0  numpy
 
 ``import nnlib`` costs a few milliseconds beyond NumPy: a module is imported when its name is first used.
@@ -21,7 +22,7 @@ _MODULES = (
     "activations", "reductions", "initializers", "parameters", "losses", "schedules", "metrics", "data", "gradcheck",
     "callbacks", "archive", "perceptron", "autodiff", "layers", "optimizers", "network", "plotting", "training",
     "widgets", "course", "ensemble", "diagnostics", "regularizers", "preprocessing", "augmentation", "experiments",
-    "comparison", "records",
+    "comparison", "records", "checkpoint", "progress", "doors", "reprs", "foreign",
 )  # fmt: skip
 
 __all__ = ["__version__", *_MODULES]

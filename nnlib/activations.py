@@ -23,17 +23,17 @@ class Elementwise:
     ----------
     name : str
         As in the text books, e.g. ``"leaky_relu"``.
-    kernel : callable
-        ``kernel(z, out)`` writes a = f(z) into ``out``; it may read ``z`` only before it writes, or not share memory.
-    slope : callable
-        ``slope(z, a, out)`` writes da/dz into ``out``; ``a`` is f(z), in terms of which many derivatives are shortest.
+    f : callable
+        ``f(z, out)`` writes a = f(z) into ``out``, which shares no memory with ``z``; no checks, for who owns both.
+    df : callable
+        ``df(z, a, out)`` writes da/dz into ``out``; ``a`` is f(z), in terms of which many derivatives are shortest.
     settings : tuple of float
         The parameter, as in ``leaky_relu(0.01)``; empty where there is none.
     """
 
     name: str
-    kernel: Callable
-    slope: Callable
+    f: Callable
+    df: Callable
     settings: tuple = ()
 
     def __call__(self, z, out=None):
@@ -44,8 +44,8 @@ class Elementwise:
         if out is None:
             out = np.empty_like(z)
         elif np.may_share_memory(z, out):
-            z = z.copy()  # a kernel may read z again after its first write
-        self.kernel(z, out)
+            z = z.copy()  # f may read z again after its first write
+        self.f(z, out)
         return out
 
     def derivative(self, z, a=None, out=None):
@@ -58,7 +58,7 @@ class Elementwise:
             out = np.empty_like(z)
         elif np.may_share_memory(z, out) or np.may_share_memory(a, out):
             z, a = z.copy(), np.copy(a)
-        self.slope(z, a, out)
+        self.df(z, a, out)
         return out
 
     def __repr__(self):
@@ -75,11 +75,6 @@ def as_float(z):
     return z.astype(np.float32 if z.dtype == np.float16 else np.float64)
 
 
-# Exact in float64, too; on small arrays NumPy is slower with the Python numbers.
-ZERO, ONE = np.array(0.0, np.float32), np.array(1.0, np.float32)
-ZERO.flags.writeable = ONE.flags.writeable = False
-
-
 # --- no activation at all, and the oldest one ------------------------------------------------------------------------
 
 
@@ -88,50 +83,46 @@ def _identity(z, out):
     np.copyto(out, z)
 
 
-def _identity_slope(z, a, out):
+def _identity_derivative(z, a, out):
     """da/dz = 1"""
     out.fill(1.0)
 
 
 def _step(z, out):
     """a = 1 where z >= 0, else 0   (Rosenblatt 1958)"""
-    np.greater_equal(z, ZERO, out=out, casting="unsafe")
+    np.greater_equal(z, 0.0, out=out, casting="unsafe")
 
 
-def _step_slope(z, a, out):
+def _step_derivative(z, a, out):
     """da/dz = 0 wherever it exists: nothing to learn from"""
     out.fill(0.0)
 
 
-identity = Elementwise("identity", _identity, _identity_slope)
-step = Elementwise("step", _step, _step_slope)
+identity = Elementwise("identity", _identity, _identity_derivative)
+step = Elementwise("step", _step, _step_derivative)
 
 
 # --- the S-shaped ones ------------------------------------------------------------------------------------------------
 
 
 def _sigmoid(z, out):
-    """a = 1 / (1 + exp(-z)), written so that no exponent is positive and none overflows:
-
-    float64: exp(min(z, 0)) / (1 + exp(-|z|)), every digit right however small a is;
-    float32: (1 + tanh(z / 2)) / 2, three times as fast, with an error below 1e-7 (not relative to a).
-    """
+    """a = 1 / (1 + exp(-z)) = exp(min(z, 0)) / (1 + exp(-|z|)): no exponent is positive, so none overflows"""
     if out.dtype == np.float32:
-        np.multiply(z, 0.5, out=out)
-        np.tanh(out, out=out)
-        out *= 0.5
-        out += 0.5
-        return
-    denominator = np.abs(z)
-    np.negative(denominator, out=denominator)
-    np.exp(denominator, out=denominator)
-    denominator += 1.0
-    np.minimum(z, 0.0, out=out)
-    np.exp(out, out=out)
-    out /= denominator
+        _sigmoid_by_tanh(z, out)
+    else:
+        np.exp(np.minimum(z, 0.0), out=out)
+        out /= 1.0 + np.exp(-np.abs(z))
 
 
-def _sigmoid_slope(z, a, out):
+def _sigmoid_by_tanh(z, out):
+    """a = (1 + tanh(z / 2)) / 2, three times as fast in float32, with an error below 1e-7 (not relative to a)"""
+    np.multiply(z, 0.5, out=out)
+    np.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
+
+
+def _sigmoid_derivative(z, a, out):
     """da/dz = a (1 - a)"""
     np.subtract(1.0, a, out=out)
     out *= a
@@ -142,10 +133,10 @@ def _tanh(z, out):
     np.tanh(z, out=out)
 
 
-def _tanh_slope(z, a, out):
+def _tanh_derivative(z, a, out):
     """da/dz = 1 - a^2"""
     np.square(a, out=out)
-    np.subtract(ONE, out, out=out)
+    np.subtract(1.0, out, out=out)
 
 
 def _softsign(z, out):
@@ -155,7 +146,7 @@ def _softsign(z, out):
     np.divide(z, out, out=out)
 
 
-def _softsign_slope(z, a, out):
+def _softsign_derivative(z, a, out):
     """da/dz = 1 / (1 + |z|)^2 = (1 - |a|)^2"""
     np.abs(z, out=out)
     out += 1.0
@@ -170,16 +161,16 @@ def _hard_sigmoid(z, out):
     np.clip(out, 0.0, 1.0, out=out)
 
 
-def _hard_sigmoid_slope(z, a, out):
+def _hard_sigmoid_derivative(z, a, out):
     """da/dz = 1/6 for -3 < z < 3, else 0"""
     np.less(np.abs(z), 3.0, out=out, casting="unsafe")
     out *= 1.0 / 6.0
 
 
-sigmoid = Elementwise("sigmoid", _sigmoid, _sigmoid_slope)
-tanh = Elementwise("tanh", _tanh, _tanh_slope)
-softsign = Elementwise("softsign", _softsign, _softsign_slope)
-hard_sigmoid = Elementwise("hard_sigmoid", _hard_sigmoid, _hard_sigmoid_slope)
+sigmoid = Elementwise("sigmoid", _sigmoid, _sigmoid_derivative)
+tanh = Elementwise("tanh", _tanh, _tanh_derivative)
+softsign = Elementwise("softsign", _softsign, _softsign_derivative)
+hard_sigmoid = Elementwise("hard_sigmoid", _hard_sigmoid, _hard_sigmoid_derivative)
 
 
 def _finite(name, setting):
@@ -192,16 +183,15 @@ def _finite(name, setting):
 
 def _relu(z, out):
     """a = max(0, z)   (Fukushima 1969; Nair & Hinton 2010)"""
-    zeros = np.zeros(z.shape[-1], z.dtype)  # NumPy is twice as fast with a row of zeros as with one
-    np.maximum(z, zeros, out=out)
+    np.maximum(z, 0.0, out=out)
 
 
-def _relu_slope(z, a, out):
+def _relu_derivative(z, a, out):
     """da/dz = 1 where z > 0, else 0; at the kink 0, as everybody chooses"""
-    np.greater(z, ZERO, out=out, casting="unsafe")
+    np.greater(z, 0.0, out=out, casting="unsafe")
 
 
-relu = Elementwise("relu", _relu, _relu_slope)
+relu = Elementwise("relu", _relu, _relu_derivative)
 
 
 def leaky_relu(slope=0.01):
@@ -212,17 +202,17 @@ def leaky_relu(slope=0.01):
 
     _finite("leaky_relu", slope)
 
-    def kernel(z, out):
+    def f(z, out):
         np.minimum(z, 0.0, out=out)
         out *= slope
         out += np.maximum(z, 0.0)
 
-    def derivative(z, a, out):
-        np.greater(z, ZERO, out=out, casting="unsafe")
+    def df(z, a, out):
+        np.greater(z, 0.0, out=out, casting="unsafe")
         out *= 1.0 - slope
         out += slope
 
-    return Elementwise("leaky_relu", kernel, derivative, (slope,))
+    return Elementwise("leaky_relu", f, df, (slope,))
 
 
 def elu(alpha=1.0):
@@ -230,21 +220,21 @@ def elu(alpha=1.0):
 
     _finite("elu", alpha)
 
-    def kernel(z, out):
+    def f(z, out):
         np.minimum(z, 0.0, out=out)
         np.exp(out, out=out)
         out -= 1.0
         out *= alpha
         out += np.maximum(z, 0.0)
 
-    def derivative(z, a, out):  # 1 or alpha exp(z): the exponential of min(z, 0) is 1 where z > 0
+    def df(z, a, out):  # 1 or alpha exp(z): the exponential of min(z, 0) is 1 where z > 0
         np.minimum(z, 0.0, out=out)
         np.exp(out, out=out)
         out *= alpha
         if alpha != 1.0:
             out += (1.0 - alpha) * (z > 0.0)
 
-    return Elementwise("elu", kernel, derivative, (alpha,))
+    return Elementwise("elu", f, df, (alpha,))
 
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, eq. 14
@@ -254,17 +244,17 @@ _elu_of_selu = elu(SELU_ALPHA)
 
 def _selu(z, out):
     """a = scale * elu(alpha)(z): keeps mean 0 and variance 1 from layer to layer   (Klambauer et al. 2017)"""
-    _elu_of_selu.kernel(z, out)
+    _elu_of_selu.f(z, out)
     out *= SELU_SCALE
 
 
-def _selu_slope(z, a, out):
+def _selu_derivative(z, a, out):
     """da/dz = scale * elu(alpha)'(z)"""
-    _elu_of_selu.slope(z, a, out)
+    _elu_of_selu.df(z, a, out)
     out *= SELU_SCALE
 
 
-selu = Elementwise("selu", _selu, _selu_slope)
+selu = Elementwise("selu", _selu, _selu_derivative)
 
 
 def celu(alpha=1.0):
@@ -273,7 +263,7 @@ def celu(alpha=1.0):
     if not (alpha > 0.0 and math.isfinite(alpha)):
         raise ValueError(f"celu takes a positive alpha, got {alpha!r}")
 
-    def kernel(z, out):
+    def f(z, out):
         np.minimum(z, 0.0, out=out)
         out /= alpha
         np.exp(out, out=out)
@@ -281,12 +271,12 @@ def celu(alpha=1.0):
         out *= alpha
         out += np.maximum(z, 0.0)
 
-    def derivative(z, a, out):
+    def df(z, a, out):
         np.minimum(z, 0.0, out=out)
         out /= alpha
         np.exp(out, out=out)
 
-    return Elementwise("celu", kernel, derivative, (alpha,))
+    return Elementwise("celu", f, df, (alpha,))
 
 
 # --- smooth relatives of the rectifier --------------------------------------------------------------------------------
@@ -298,19 +288,19 @@ def _softplus(z, out):
     np.negative(out, out=out)
     np.exp(out, out=out)
     if out.dtype == np.float32:  # log1p is ten times as slow as log, and exact where float32 shows no difference to 0
-        out += ONE
+        out += 1.0
         np.log(out, out=out)
     else:
         np.log1p(out, out=out)
-    out += np.maximum(z, ZERO)
+    out += np.maximum(z, 0.0)
 
 
-def _softplus_slope(z, a, out):
+def _softplus_derivative(z, a, out):
     """da/dz = sigmoid(z)"""
     _sigmoid(z, out)
 
 
-softplus = Elementwise("softplus", _softplus, _softplus_slope)
+softplus = Elementwise("softplus", _softplus, _softplus_derivative)
 
 
 def swish(beta=1.0):
@@ -321,11 +311,11 @@ def swish(beta=1.0):
     def gate(z, out):  # sigmoid(beta z)
         _sigmoid(z if beta == 1.0 else beta * z, out)
 
-    def kernel(z, out):
+    def f(z, out):
         gate(z, out)
         out *= z
 
-    def derivative(z, a, out):  # s + beta a (1 - s), s the gate
+    def df(z, a, out):  # s + beta a (1 - s), s the gate
         s = np.empty_like(z)
         gate(z, s)
         np.subtract(1.0, s, out=out)
@@ -333,7 +323,7 @@ def swish(beta=1.0):
         out *= beta
         out += s
 
-    return Elementwise("swish", kernel, derivative, (beta,))
+    return Elementwise("swish", f, df, (beta,))
 
 
 def normal_cdf(x, out=None):
@@ -408,7 +398,7 @@ def _gelu(z, out):
     out *= z
 
 
-def _gelu_slope(z, a, out):
+def _gelu_derivative(z, a, out):
     """da/dz = Phi(z) + z phi(z)"""
     density = z * z
     density *= -0.5
@@ -443,7 +433,7 @@ def _gelu_tanh(z, out):
     out *= 0.5
 
 
-def _gelu_tanh_slope(z, a, out):
+def _gelu_tanh_derivative(z, a, out):
     """da/dz = g + 2 z g (1 - g) sqrt(2 / pi) (1 + 3 * 0.044715 z^2), g = a / z = (1 + tanh) / 2"""
     gate = np.empty_like(z)
     _gate(z, a, gate)
@@ -456,10 +446,10 @@ def _gelu_tanh_slope(z, a, out):
     out *= gate
 
 
-gelu = Elementwise("gelu", _gelu, _gelu_slope)
-gelu_tanh = Elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_slope)
+gelu = Elementwise("gelu", _gelu, _gelu_derivative)
+gelu_tanh = Elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_derivative)
 _swish_of_gelu = swish(1.702)
-gelu_sigmoid = Elementwise("gelu_sigmoid", _swish_of_gelu.kernel, _swish_of_gelu.slope)  # z sigmoid(1.702 z)
+gelu_sigmoid = Elementwise("gelu_sigmoid", _swish_of_gelu.f, _swish_of_gelu.df)  # z sigmoid(1.702 z)
 
 
 def _mish(z, out):
@@ -469,7 +459,7 @@ def _mish(z, out):
     out *= z
 
 
-def _mish_slope(z, a, out):
+def _mish_derivative(z, a, out):
     """da/dz = t + z (1 - t^2) sigmoid(z), t = tanh(softplus(z))"""
     t = np.empty_like(z)
     _softplus(z, t)
@@ -485,7 +475,7 @@ def _hard_swish(z, out):
     out *= z
 
 
-def _hard_swish_slope(z, a, out):
+def _hard_swish_derivative(z, a, out):
     """da/dz = 0 for z < -3, 1 for z > 3, z/3 + 1/2 between"""
     np.multiply(z, 1.0 / 3.0, out=out)
     out += 0.5
@@ -493,8 +483,8 @@ def _hard_swish_slope(z, a, out):
     out[z >= 3.0] = 1.0
 
 
-mish = Elementwise("mish", _mish, _mish_slope)
-hard_swish = Elementwise("hard_swish", _hard_swish, _hard_swish_slope)
+mish = Elementwise("mish", _mish, _mish_derivative)
+hard_swish = Elementwise("hard_swish", _hard_swish, _hard_swish_derivative)
 
 
 # --- two that teach what an activation needs --------------------------------------------------------------------------
@@ -505,7 +495,7 @@ def _sine(z, out):
     np.sin(z, out=out)
 
 
-def _sine_slope(z, a, out):
+def _sine_derivative(z, a, out):
     """da/dz = cos(z)"""
     np.cos(z, out=out)
 
@@ -515,13 +505,13 @@ def _square(z, out):
     np.square(z, out=out)
 
 
-def _square_slope(z, a, out):
+def _square_derivative(z, a, out):
     """da/dz = 2 z"""
     np.multiply(z, 2.0, out=out)
 
 
-sine = Elementwise("sine", _sine, _sine_slope)
-square = Elementwise("square", _square, _square_slope)
+sine = Elementwise("sine", _sine, _sine_derivative)
+square = Elementwise("square", _square, _square_derivative)
 
 
 # --- softmax: each output depends on all inputs -----------------------------------------------------------------------

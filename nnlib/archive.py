@@ -3,9 +3,34 @@
 json, pathlib and zipfile are imported where they are used: together they take longer than all of nnlib's training.
 """
 
+import contextlib
 import os
 
 import numpy as np
+
+
+@contextlib.contextmanager
+def whole(path):
+    """A file to write into, which stands at ``path`` (in a folder that exists) once all of it is on the disk.
+
+    Raises
+    ------
+    OSError
+        Where the disk does not take it; an older file is then as it was.
+    """
+    partial = f"{path}.partial"
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        error.add_note(f"{path} was not written; a file that stood there is unchanged")
+        raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
 
 
 def write(path, header, arrays):
@@ -22,18 +47,8 @@ def write(path, header, arrays):
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder: make it first")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        error.add_note(f"{path} was not written; a file that stood there is unchanged")
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as file:
+        np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
 
 def read(path, form, kind):

@@ -8,6 +8,8 @@ digit, and a 6 upside down is a 9.
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from nnlib.doors import checked_rng
+
 
 def sample(images, rows, columns, fill=0.0):
     """Read each image at any places, between pixels by bilinear interpolation, and ``fill`` outside.
@@ -160,7 +162,8 @@ def noise(images, std, rng):
     if not 0.0 <= std < np.inf:
         raise ValueError(f"noise takes a standard deviation >= 0, got {std!r}")
     dtype = np.float64 if images.dtype == np.float64 else np.float32
-    return images + (float(std) * _generator(rng).standard_normal(images.shape, dtype)).astype(images.dtype, copy=False)
+    noise = float(std) * checked_rng(rng).standard_normal(images.shape, dtype)
+    return images + noise.astype(images.dtype, copy=False)
 
 
 # --- drawn at random, for each image on its own -----------------------------------------------------------------------
@@ -181,13 +184,13 @@ def random_shift(images, most, rng, fill=0.0):
 def random_rotate(images, most, rng, fill=0.0):
     """Turned by an angle between -most and most degrees."""
     images = _images(images)
-    return rotate(images, _generator(rng).uniform(-most, most, len(images)), fill)
+    return rotate(images, checked_rng(rng).uniform(-most, most, len(images)), fill)
 
 
 def random_scale(images, low, high, rng, fill=0.0):
     """Scaled by a factor between low and high."""
     images = _images(images)
-    return scale(images, _generator(rng).uniform(low, high, len(images)), fill)
+    return scale(images, checked_rng(rng).uniform(low, high, len(images)), fill)
 
 
 def random_flip(images, rng, p=0.5, vertical=False):
@@ -195,14 +198,14 @@ def random_flip(images, rng, p=0.5, vertical=False):
     images = _images(images)
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"p is a probability, got {p!r}")
-    return flip(images, _generator(rng).random(len(images)) < p, vertical)
+    return flip(images, checked_rng(rng).random(len(images)) < p, vertical)
 
 
 def random_crop(images, size, rng):
     """A window at a random place."""
     images = _images(images)
     n_rows, n_columns = _windows(images, size).shape[2:4]
-    rng = _generator(rng)
+    rng = checked_rng(rng)
     return crop(images, size, rng.integers(n_rows, size=len(images)), rng.integers(n_columns, size=len(images)))
 
 
@@ -248,7 +251,7 @@ class Augment:
             raise ValueError(f"shape is (H, W) or (C, H, W), got {shape!r}")
         self.shift, self.rotate, self.scale, self.flip = int(shift), float(rotate), tuple(scale), float(flip)
         self.crop, self.noise, self.fill, self.shape = crop, float(noise), fill, shape
-        self.rng = _generator(rng)
+        self.rng = checked_rng(rng)
 
     def __call__(self, x):
         """A new batch, of the same dtype."""
@@ -330,9 +333,3 @@ def _windows(images, size):
     if not (0 < height <= images.shape[-2] and 0 < width <= images.shape[-1]):
         raise ValueError(f"a window of {height} x {width} does not fit into images {images.shape}")
     return sliding_window_view(images.reshape(len(images), -1, *images.shape[-2:]), (height, width), axis=(2, 3))
-
-
-def _generator(rng):
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
-    return rng

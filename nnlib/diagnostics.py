@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnlib.activations import normal_density
+from nnlib.doors import checked_rng
 from nnlib.gradcheck import _generators
 from nnlib.layers import Activation, PReLU, RReLU
 from nnlib.network import Sequential
@@ -355,7 +356,7 @@ def lanczos(product, size, *, rng, iterations):
     """
     if iterations < 1 or size < 1:
         raise ValueError(f"lanczos takes at least one iteration and one dimension, got {iterations=} and {size=}")
-    _is_generator(rng)
+    checked_rng(rng)
     iterations = min(iterations, size)
     q = rng.normal(size=size)
     basis, alpha, beta = np.empty((iterations, size)), [], []
@@ -449,7 +450,7 @@ def random_directions(network, n, *, rng, normalize="filter"):
     """
     if n < 1:
         raise ValueError(f"random_directions gives at least one direction, got {n=}")
-    _is_generator(rng)
+    checked_rng(rng)
     return np.stack([normalized(network, rng.normal(size=network.theta.size), normalize) for _ in range(n)])
 
 
@@ -509,8 +510,3 @@ def _direction(network, v):
     if v.shape != network.theta.shape or v.dtype.kind not in "iuf":
         raise ValueError(f"a direction is a vector like theta, {network.theta.shape}, got {v.dtype} {v.shape}")
     return v.astype(network.dtype, copy=False)
-
-
-def _is_generator(rng):
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")

@@ -24,7 +24,6 @@ import math
 import os
 import pathlib
 import queue
-import sys
 import time
 import traceback
 import warnings
@@ -32,9 +31,10 @@ import zlib
 
 import numpy as np
 
-from nnlib.callbacks import watched
+from nnlib import archive
 from nnlib.comparison import Arm, Unfair, compare  # noqa: F401  a fair comparison is an experiment, too
 from nnlib.network import Table
+from nnlib.progress import Line
 
 FORMAT = "nnlib sweep, version 1"
 
@@ -88,14 +88,18 @@ def sweep(function, grid, executor=None, *, path=None, progress=True):
     result = Sweep(name, points, shape)
     file = None if path is None else _File(path, name, points, result.outcomes)
     todo = [i for i, outcome in enumerate(result.outcomes) if outcome is None or "error" in outcome]
-    bar = _Progress(result, len(todo), progress)
+    n_done, n_failed = len(result) - len(todo), 0
+    line = Line("point", len(result), n_done, wish=progress)
 
     def keep(i, outcome):
+        nonlocal n_done, n_failed
+        n_done, n_failed = n_done + 1, n_failed + ("error" in outcome)
         result.outcomes[i] = outcome
         if file is not None:
             file.append(i, outcome)
             result.unsaved = len(file.waiting)
-        bar.step()
+        texts = [f"{n_failed} failed"] * (n_failed > 0) + [f"{result.unsaved} NOT SAVED"] * (result.unsaved > 0)
+        line.show(n_done, ", ".join(texts))
 
     try:
         if executor is None:
@@ -106,7 +110,7 @@ def sweep(function, grid, executor=None, *, path=None, progress=True):
     except KeyboardInterrupt:
         raise Interrupted(result, path) from None
     finally:
-        bar.end()
+        line.end()
     if result.unsaved:
         warnings.warn(NotSaved(result, path, file.problem), stacklevel=2)
     return result
@@ -524,51 +528,11 @@ def _parse(line):
 
 def _write_whole(path, lines):
     """The file as a whole, or none of it."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(b"".join(line + b"\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with archive.whole(path) as file:
+        file.write(b"".join(line + b"\n" for line in lines))
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
-
-
-class _Progress:
-    """One line that grows; silent where nobody watches."""
-
-    def __init__(self, result, n_todo, progress):
-        self.result, self.n_todo, self.n_now = result, n_todo, 0
-        self.out = sys.stderr if progress and watched() else None
-        self.began = self.last = time.monotonic()
-
-    def step(self):
-        self.n_now += 1
-        now = time.monotonic()
-        if self.out and (now - self.last > 0.1 or self.n_now == self.n_todo):
-            self.last = now
-            self.show((now - self.began) * (self.n_todo / self.n_now - 1))
-
-    def show(self, left):
-        n, outcomes = len(self.result), self.result.outcomes
-        n_failed = sum(outcome is not None and "error" in outcome for outcome in outcomes)
-        n_done = n - self.n_todo + self.n_now
-        bar = "█" * round(20 * n_done / n) + "·" * (20 - round(20 * n_done / n))
-        text = f"point {n_done}/{n}" + f", {n_failed} failed" * (n_failed > 0)
-        text += f", {self.result.unsaved} NOT SAVED" * (self.result.unsaved > 0)
-        self.out.write(f"\r{bar} {text}  {left:.0f} s left   ")
-        self.out.flush()
-
-    def end(self):
-        if self.out:
-            if not self.n_todo:
-                self.show(0.0)
-            self.out.write("\n")
-            self.out.flush()
 
 
 def _short(value):

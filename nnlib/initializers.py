@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from nnlib.reprs import says_its_call
+
 
 def fans(shape):
     """(fan-in, fan-out): how many inputs a unit sums, and how many units an input feeds."""
@@ -25,6 +27,7 @@ def zeros(rng, shape):
     return np.zeros(shape)
 
 
+@says_its_call
 def constant(value):
     """All equal to ``value``."""
     if not math.isfinite(value):
@@ -36,6 +39,7 @@ def constant(value):
     return init
 
 
+@says_its_call
 def normal(std):
     """Normal numbers of mean 0 and standard deviation ``std``."""
     if not 0.0 <= std < math.inf:
@@ -47,6 +51,7 @@ def normal(std):
     return init
 
 
+@says_its_call
 def uniform(low, high):
     """Uniform numbers between ``low`` and ``high``."""
     if not -math.inf < low <= high < math.inf:

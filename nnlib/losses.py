@@ -105,7 +105,7 @@ def binary_cross_entropy(output, target):
     if not (least >= 0.0 and largest <= 1.0):
         raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
     log_sum = np.empty_like(z)
-    softplus.kernel(z, log_sum)
+    softplus.f(z, log_sum)
     loss = (total(log_sum) - float(np.vdot(z, y))) / z.size
     gradient = np.subtract(z, log_sum, out=log_sum)
     np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))

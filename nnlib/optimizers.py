@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
+from nnlib.foreign import SpeaksOurs
+from nnlib.reprs import keyword_repr
 from nnlib.schedules import as_schedule
 
 
-class Optimizer:
+class Optimizer(SpeaksOurs):
     """Counts the steps and asks the schedule; ``update`` is the published formula and nothing else.
 
     Parameters
@@ -19,7 +21,7 @@ class Optimizer:
     state = ()  # names of the vectors that remember the past
 
     def __init__(self, learning_rate):
-        self.schedule = as_schedule(learning_rate)
+        self.schedule, self.learning_rate_given = as_schedule(learning_rate), learning_rate
         self.n_steps = 0
         self.scratch = self.theta = self.grad = None
 
@@ -59,6 +61,9 @@ class Optimizer:
     def update(self, theta, grad, learning_rate):
         raise NotImplementedError
 
+    def __repr__(self):
+        return keyword_repr(self, learning_rate=self.learning_rate_given)
+
     def divided_step(self, theta, direction, squares, eps, learning_rate):
         """theta <- theta - learning_rate direction / (sqrt(squares) + eps), each number with a divisor of its own."""
         scratch = np.sqrt(squares, out=self.scratch)
@@ -77,6 +82,11 @@ class Optimizer:
         self.theta = self.grad = None  # the next vectors are checked anew
         for name, vector in state.items():
             setattr(self, name, vector.copy())
+
+
+def total_weight(beta, t):
+    """1 + beta + ... + beta^(t-1) = (1 - beta^t) / (1 - beta), the weight of all t gradients in a decayed sum."""
+    return (1.0 - beta**t) / (1.0 - beta)
 
 
 class SGD(Optimizer):
@@ -196,6 +206,7 @@ class Adam(Optimizer):
 
     Both averages are kept as plain sums, M <- beta1 M + grad and V <- beta2 V + grad^2, which saves three passes over
     the parameters: m_hat is M divided by the sum of its weights, 1 + beta1 + ... + beta1^(t-1), and v_hat likewise.
+    The root of the second sum stands outside: m_hat / (sqrt(v_hat) + eps) = m_hat root / (sqrt(V) + eps root).
     """
 
     state = ("gradient_sum", "square_sum")
@@ -206,24 +217,14 @@ class Adam(Optimizer):
         self.eps = _eps(eps)
 
     def update(self, theta, grad, learning_rate):
-        self.add(grad)
-        self.corrected_step(theta, self.gradient_sum, self.square_sum, learning_rate / self.weight(self.beta1))
-
-    def add(self, grad):
-        """M <- beta1 M + grad;  V <- beta2 V + grad^2."""
-        self.gradient_sum *= self.beta1
-        self.gradient_sum += grad
-        self.square_sum *= self.beta2
-        self.square_sum += np.square(grad, out=self.scratch)
-
-    def weight(self, beta):
-        """1 + beta + ... + beta^(t-1) = (1 - beta^t) / (1 - beta), the weight of all gradients so far."""
-        return (1.0 - beta**self.n_steps) / (1.0 - beta)
-
-    def corrected_step(self, theta, direction, square_sum, learning_rate):
-        """theta <- theta - learning_rate direction / (sqrt(v_hat) + eps), with the root of v_hat's divisor outside."""
-        root = math.sqrt(self.weight(self.beta2))
-        self.divided_step(theta, direction, square_sum, self.eps * root, learning_rate * root)
+        M, V, t = self.gradient_sum, self.square_sum, self.n_steps
+        M *= self.beta1
+        M += grad
+        V *= self.beta2
+        V += np.square(grad, out=self.scratch)
+        root = math.sqrt(total_weight(self.beta2, t))
+        rate = learning_rate / total_weight(self.beta1, t)
+        self.divided_step(theta, M, V, self.eps * root, rate * root)
 
 
 class AMSGrad(Adam):
@@ -234,9 +235,15 @@ class AMSGrad(Adam):
     state = (*Adam.state, "largest_square_sum")
 
     def update(self, theta, grad, learning_rate):
-        self.add(grad)
-        largest = np.maximum(self.largest_square_sum, self.square_sum, out=self.largest_square_sum)
-        self.corrected_step(theta, self.gradient_sum, largest, learning_rate / self.weight(self.beta1))
+        M, V, largest, t = self.gradient_sum, self.square_sum, self.largest_square_sum, self.n_steps
+        M *= self.beta1
+        M += grad
+        V *= self.beta2
+        V += np.square(grad, out=self.scratch)
+        np.maximum(largest, V, out=largest)
+        root = math.sqrt(total_weight(self.beta2, t))
+        rate = learning_rate / total_weight(self.beta1, t)
+        self.divided_step(theta, M, largest, self.eps * root, rate * root)
 
 
 class AdamW(Adam):
@@ -268,12 +275,17 @@ class NAdam(Adam):
         self.mu_product = 1.0
 
     def update(self, theta, grad, learning_rate):
-        self.add(grad)
-        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (self.n_steps, self.n_steps + 1))
+        M, V, t = self.gradient_sum, self.square_sum, self.n_steps
+        M *= self.beta1
+        M += grad
+        V *= self.beta2
+        V += np.square(grad, out=self.scratch)
+        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (t, t + 1))
         self.mu_product *= mu
-        m_hat = self.gradient_sum * ((1.0 - self.beta1) * mu_next / (1.0 - self.mu_product * mu_next))
+        m_hat = M * ((1.0 - self.beta1) * mu_next / (1.0 - self.mu_product * mu_next))
         m_hat += grad * ((1.0 - mu) / (1.0 - self.mu_product))
-        self.corrected_step(theta, m_hat, self.square_sum, learning_rate)
+        root = math.sqrt(total_weight(self.beta2, t))
+        self.divided_step(theta, m_hat, V, self.eps * root, learning_rate * root)
 
     def snapshot(self):
         return self.mu_product, super().snapshot()
@@ -300,6 +312,84 @@ def clip_by_value(grad, limit):
     """grad <- min(max(grad, -limit), limit), in place and number by number: the direction may turn."""
     _limit(limit)
     return np.clip(grad, -limit, limit, out=grad)
+
+
+class Wrapper(SpeaksOurs):
+    """An optimizer around an optimizer, which keeps the learning rate, the steps and the memory.
+
+    Parameters
+    ----------
+    optimizer : Optimizer or Wrapper
+    """
+
+    def __init__(self, optimizer):
+        if isinstance(optimizer, type) or not hasattr(optimizer, "learning_rate"):
+            raise TypeError(f"{type(self).__name__} takes an optimizer such as SGD(0.1), got {optimizer!r}")
+        self.optimizer = optimizer
+
+    @property
+    def learning_rate(self):
+        """The learning rate of the next step."""
+        return self.optimizer.learning_rate
+
+    @property
+    def schedule(self):
+        """The learning rate as a function of the step."""
+        return self.optimizer.schedule
+
+    @property
+    def n_steps(self):
+        """How many steps were taken."""
+        return self.optimizer.n_steps
+
+    def step(self, theta, grad):
+        """The optimizer's step."""
+        self.optimizer.step(theta, grad)
+
+    def snapshot(self):
+        """A copy of all that the optimizer remembers."""
+        return self.optimizer.snapshot()
+
+    def restore(self, snapshot):
+        """Go back to a snapshot."""
+        self.optimizer.restore(snapshot)
+
+    def __repr__(self):
+        return keyword_repr(self)
+
+
+class Clipped(Wrapper):
+    """An optimizer that clips the gradient before its step: ``Clipped(Adam(0.01), norm=1.0)``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The one that steps.
+    norm : float
+        As :func:`clip_by_norm`; in an ensemble each member's gradient has a norm of its own.
+    value : float
+        As :func:`clip_by_value`.  Give one of the two.
+
+    Notes
+    -----
+    The gradient is clipped in place, so callbacks see it as the inner optimizer got it.
+    """
+
+    def __init__(self, optimizer, norm=None, value=None):
+        super().__init__(optimizer)
+        if (norm is None) == (value is None):
+            raise TypeError(f"Clipped takes one limit, norm=1.0 or value=0.5, got {norm=} and {value=}")
+        _limit(value if norm is None else norm)
+        self.norm, self.value = norm, value
+
+    def step(self, theta, grad):
+        """Clip ``grad`` (P,), or each row of (E, P), then step."""
+        if self.norm is None:
+            clip_by_value(grad, self.value)
+        else:
+            for row in grad.reshape(-1, grad.shape[-1]):
+                clip_by_norm(row, self.norm)
+        self.optimizer.step(theta, grad)
 
 
 class ParameterAverage:

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from nnlib.doors import checked_rng
+
 
 class Parameter:
     """A window into a network's values ``theta`` and gradients ``grad``.
@@ -61,8 +63,7 @@ def allocate(parameters, rng, dtype):
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"a network computes in float32 or float64, got dtype {dtype}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    checked_rng(rng)
     n_parameters = sum(p.size for p in parameters)
     theta, grad = np.zeros(n_parameters, dtype), np.zeros(n_parameters, dtype)
     start = 0

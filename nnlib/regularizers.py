@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from nnlib.optimizers import Wrapper
 from nnlib.parameters import Parameter
 
 
@@ -199,7 +200,7 @@ def max_norm(target, limit, axis=None):
 INCOMING = {2: 0, 3: 1, 4: (1, 2, 3)}  # axes of a weight over which one unit's incoming weights lie
 
 
-class AfterStep:
+class AfterStep(Wrapper):
     """An optimizer whose every step is followed by ``action(learning_rate)``, for what must hold after each of them.
 
     ``AfterStep(SGD(0.1), lambda learning_rate: max_norm(network, 3.0))`` is projected gradient descent,
@@ -208,33 +209,16 @@ class AfterStep:
     """
 
     def __init__(self, optimizer, action):
+        super().__init__(optimizer)
         if not callable(action):
             raise TypeError(f"AfterStep takes a function of the learning rate, got {action!r}: put lambda before it")
-        self.optimizer, self.action = optimizer, action
-
-    @property
-    def learning_rate(self):
-        """The learning rate of the next step."""
-        return self.optimizer.learning_rate
-
-    @property
-    def n_steps(self):
-        """How many steps were taken."""
-        return self.optimizer.n_steps
+        self.action = action
 
     def step(self, theta, grad):
         """The optimizer's step, then the action."""
-        learning_rate = self.optimizer.learning_rate
+        learning_rate = self.learning_rate
         self.optimizer.step(theta, grad)
         self.action(learning_rate)
-
-    def snapshot(self):
-        """A copy of all that the optimizer remembers."""
-        return self.optimizer.snapshot()
-
-    def restore(self, snapshot):
-        """Go back to a snapshot."""
-        self.optimizer.restore(snapshot)
 
 
 def _decaying(network):

@@ -3,31 +3,38 @@
 import math
 from numbers import Real
 
+from nnlib.reprs import says_its_call
 
+
+@says_its_call
 def constant(learning_rate):
     """The same at every step."""
     _positive(learning_rate=learning_rate)
     return lambda step: learning_rate
 
 
+@says_its_call
 def inverse_time(learning_rate, decay):
     """learning_rate / (1 + decay * step): its sum diverges and that of its squares does not (Robbins & Monro 1951)."""
     _positive(learning_rate=learning_rate, decay=decay)
     return lambda step: learning_rate / (1.0 + decay * step)
 
 
+@says_its_call
 def exponential(learning_rate, decay):
     """learning_rate * decay^step, 0 < decay <= 1."""
     _positive(learning_rate=learning_rate, decay=decay)
     return lambda step: learning_rate * decay**step
 
 
+@says_its_call
 def step_decay(learning_rate, factor, every):
     """learning_rate * factor^(step // every)."""
     _positive(learning_rate=learning_rate, factor=factor, every=every)
     return lambda step: learning_rate * factor ** (step // every)
 
 
+@says_its_call
 def cosine(learning_rate, steps, final=0.0):
     """From learning_rate down to ``final`` along half a cosine in ``steps`` steps (Loshchilov & Hutter 2017, eq. 5).
 
@@ -41,6 +48,7 @@ def cosine(learning_rate, steps, final=0.0):
     return schedule
 
 
+@says_its_call
 def warmup(schedule, steps):
     """From near 0 to ``schedule`` along a line in ``steps`` steps, then ``schedule``, which has counted on from 0.
 
@@ -52,6 +60,7 @@ def warmup(schedule, steps):
     return lambda step: schedule(step) * min((step + 1) / steps, 1.0)
 
 
+@says_its_call
 def one_cycle(learning_rate, steps, rise=0.3, start=25.0, final=1e4):
     """Up to ``learning_rate`` along half a cosine in the first ``rise`` of the steps, then down to almost 0
     (Smith & Topin 2019; the shape and defaults of PyTorch's ``OneCycleLR``).

@@ -13,7 +13,8 @@ import sys
 import numpy as np
 
 from nnlib.activations import relu
-from nnlib.callbacks import Callback, Checkpoint, EarlyStopping, GradientMonitor
+from nnlib.callbacks import Callback, EarlyStopping, GradientMonitor
+from nnlib.checkpoint import Checkpoint
 from nnlib.ensemble import Ensemble, fit_ensemble
 from nnlib.layers import Activation, BatchNorm, Dense, DropConnect, Dropout, GaussianNoise, RReLU
 from nnlib.losses import softmax_cross_entropy

@@ -15,7 +15,8 @@ import resumed
 from nnlib import archive
 from nnlib.activations import relu, sigmoid, tanh
 from nnlib.augmentation import Augment
-from nnlib.callbacks import Callback, Checkpoint, EarlyStopping, GradientMonitor, described, generators
+from nnlib.callbacks import Callback, EarlyStopping, GradientMonitor
+from nnlib.checkpoint import Checkpoint, described, generators
 from nnlib.ensemble import Ensemble, fit_ensemble
 from nnlib.initializers import normal
 from nnlib.layers import Activation, Dense, Dropout

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from registry import ACTIVATIONS, OPTIMIZERS
 
-from nnlib import losses, optimizers, schedules
+from nnlib import losses, optimizers, progress, schedules
 from nnlib.activations import relu, tanh
-from nnlib.callbacks import Callback, Checkpoint, EarlyStopping
+from nnlib.callbacks import Callback, EarlyStopping
+from nnlib.checkpoint import Checkpoint
 from nnlib.ensemble import STACKED, Ensemble, affine_backward, fit_ensemble, for_each_model
 from nnlib.gradcheck import numerical_gradient, numerical_gradient_in_place, relative_error
 from nnlib.initializers import normal
@@ -528,6 +529,7 @@ def test_dropout_with_probability_0_draws_nothing():
 
 def test_progress_is_shown_where_somebody_watches_and_only_if_wanted(monkeypatch, capsys):
     monkeypatch.setenv("NNLIB_PROGRESS", "1")
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
     data, ensemble = examples(np.random.default_rng(1)), Ensemble(small(), [0, 1])
     settings = {"epochs": 2, "rng": np.random.default_rng(2)}
     fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), data, progress=False, **settings)

@@ -13,10 +13,10 @@ PACKAGE = ROOT / "nnlib"
 # Which floor a module stands on. Within a floor modules may import each other, a module of a higher one never.
 FLOORS = {
     1: "activations reductions initializers parameters losses schedules metrics data preprocessing augmentation "
-    "gradcheck callbacks archive perceptron autodiff",
-    2: "layers optimizers regularizers",
-    3: "network diagnostics",
-    4: "plotting training ensemble",
+    "gradcheck perceptron autodiff archive progress doors reprs foreign",
+    2: "layers optimizers regularizers callbacks",
+    3: "network training checkpoint diagnostics",
+    4: "plotting ensemble",
     5: "widgets course experiments comparison records",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}

@@ -3,14 +3,15 @@
 import itertools
 import math
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import nnlib
-from nnlib import losses, schedules
-from nnlib.activations import ONE, ZERO, relu, tanh
-from nnlib.callbacks import Callback, EarlyStopping, Progress, watched
+from nnlib import losses, progress, schedules
+from nnlib.activations import relu, tanh
+from nnlib.callbacks import Callback, EarlyStopping, Progress
 from nnlib.gradcheck import Report, check_gradients, directional_check, numerical_gradient, relative_error
 from nnlib.initializers import constant, he_normal, normal, uniform, xavier_normal
 from nnlib.layers import Activation, AngularDense, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
@@ -19,6 +20,7 @@ from nnlib.metrics import accuracy, predicted_classes
 from nnlib.network import Sequential, mlp
 from nnlib.optimizers import SGD, Adam, Momentum, Optimizer, ParameterAverage, clip_by_norm, clip_by_value
 from nnlib.parameters import Parameter
+from nnlib.progress import Line, watched
 from nnlib.reductions import along_long_rows, extremes, ones, sum_along, total
 from nnlib.training import Diverged, History, fit
 
@@ -516,10 +518,41 @@ def test_progress_is_one_growing_line_and_silent_where_nobody_watches(monkeypatc
     assert "validation" in stream.getvalue()
     assert stream.getvalue().count("\n") == 1
     assert capsys.readouterr().err == "", "the default progress is silent without a terminal"
-    monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "1")
+    monkeypatch.delenv("NNLIB_PROGRESS", raising=False)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert not watched(), "the tests' stderr is no terminal"
+    monkeypatch.setitem(os.environ, "JPY_SESSION_NAME", "notebook")
     assert watched()
     monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "0")
     assert not watched()
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "1")
+    assert watched()
+
+
+def test_a_line_of_progress_waits_for_a_second_and_counts_on_from_what_was_done(monkeypatch, capsys):
+    monkeypatch.setitem(os.environ, "NNLIB_PROGRESS", "1")
+    times = iter([0.0, 0.9, 1.0, 1.05, 3.0, 3.0, 0.0, 0.5, 0.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    line = Line("point", 8, 2)
+    line.show(3)  # after 0.9 s
+    assert capsys.readouterr().err == ""
+    line.show(4, "1 failed")  # 2 of the 6 that were left took 1 s
+    assert capsys.readouterr().err == "\r" + "█" * 10 + "·" * 10 + " point 4/8  1 failed  2 s left"
+    line.show(5)  # too soon after
+    assert capsys.readouterr().err == ""
+    line.show(6)
+    assert capsys.readouterr().err == "\r" + ("█" * 15 + "·" * 5 + " point 6/8  2 s left").ljust(50)
+    line.show(8)
+    line.end()
+    assert capsys.readouterr().err.rstrip(" \n").endswith("point 8/8  0 s left")
+    short = Line("frame", 1, stays=False)
+    short.show(1)
+    short.end()
+    silent = Line("frame", 1, wish=False)
+    silent.show(1)
+    silent.end()
+    assert capsys.readouterr().err == "", "what takes less than a second is over before anybody asks"
 
 
 # --- losses ----------------------------------------------------------------------------------------------------------
@@ -705,11 +738,9 @@ def test_long_rows_are_broadcast_without_buffers_and_the_setting_comes_back():
     assert buffer_size([1.0] * 600) == before
 
 
-def test_shared_constants_cannot_be_changed():
-    np.testing.assert_array_equal(relu.derivative([-1.0, 2.0]), [0.0, 1.0])
-    for shared in (ones(4321, np.dtype(np.float32)), ZERO, ONE):  # a size that nobody has asked for before
-        with pytest.raises(ValueError, match="read-only"):
-            shared[...] = 2.0
+def test_shared_ones_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        ones(4321, np.dtype(np.float32))[...] = 2.0  # a size that nobody has asked for before
 
 
 def test_the_cross_entropy_leaves_its_logits_alone():

@@ -129,7 +129,7 @@ def test_the_vectors_are_small():
 # Public names that are no kernels of their own.
 PARTS = {
     "Layer", "Activation", "Optimizer", "Elementwise", "as_float", "as_schedule", "by_name", "fans", "one_hot",
-    "large_margin_psi", "lowest_products",
+    "large_margin_psi", "lowest_products", "Wrapper", "Clipped", "total_weight",
 }  # fmt: skip
 
 

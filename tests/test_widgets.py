@@ -8,6 +8,7 @@ import json
 import re
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import contents
 import ipywidgets
@@ -16,8 +17,10 @@ import pytest
 import traitlets
 
 import nnlib.widgets.frames as frames_module
+from nnlib import progress
 from nnlib.course import chapter_06
 from nnlib.plotting import PALETTE, plt
+from nnlib.progress import Line
 from nnlib.widgets import (
     Bars,
     Field,
@@ -36,7 +39,7 @@ from nnlib.widgets import (
     play,
     slider,
 )
-from nnlib.widgets.explore import Chart, _Progress
+from nnlib.widgets.explore import Chart
 from nnlib.widgets.frames import ROLES, pack, share_ranges, unpack
 from nnlib.widgets.state import LEVELS, decode, encode, pack_frames
 from nnlib.widgets.still import draw_still
@@ -248,12 +251,14 @@ def test_nothing_is_printed_while_a_book_is_built(capfd, monkeypatch):
 def test_a_waiting_person_sees_progress_and_a_clean_line_after_it(capfd, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "notebook")
     clock = iter(np.arange(0, 100, 0.9))
-    with _Progress(3, clock=lambda: next(clock)) as progress:
-        for _ in range(3):
-            progress.step()
-    line = capfd.readouterr().err
-    assert "computing frame 2 of 3" in line
-    assert line.endswith("\r")
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    line = Line("frame", 3, stays=False)
+    for done in (1, 2, 3):
+        line.show(done)
+    line.end()
+    shown = capfd.readouterr().err
+    assert "frame 2/3" in shown
+    assert shown.endswith(" \r")
 
 
 # Tries and the code of a frame

@@ -15,7 +15,8 @@ import swept
 from nnlib import activations, augmentation, initializers, layers, losses, preprocessing, regularizers, schedules
 from nnlib.activations import relu, softmax, tanh
 from nnlib.autodiff import Value
-from nnlib.callbacks import Checkpoint, EarlyStopping, GradientMonitor
+from nnlib.callbacks import EarlyStopping, GradientMonitor
+from nnlib.checkpoint import Checkpoint
 from nnlib.diagnostics import dead_units, loss_along, sharpness
 from nnlib.ensemble import Ensemble, fit_ensemble
 from nnlib.experiments import Interrupted, NotSaved, sweep

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from nnlib.doors import checked_rng
+
 
 def moons(n, *, rng, noise=0.1):
     """Two interleaved half circles of radius 1, each reaching into the other.
@@ -120,8 +122,7 @@ def _count(name, value, least):
 
 def _labels(n, n_classes, rng):
     """Balanced labels 0..n_classes-1 in random order, int64."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}: np.random.default_rng(seed)")
+    checked_rng(rng)
     n_classes = _count("the number of classes", n_classes, 1)
     return rng.permutation(np.arange(_count("n", n, n_classes), dtype=np.int64) % n_classes)
 

@@ -27,7 +27,7 @@ class Activation(Layer):
     def forward(self, x, training=False):
         self.z = x = self.at_the_door(x)
         self.a = self.array_like("a", x)
-        self.function.kernel(x, self.a)
+        self.function.f(x, self.a)
         return self.a
 
     def backward(self, dout, input_gradient=True):
@@ -35,7 +35,7 @@ class Activation(Layer):
         if not input_gradient:
             return None
         dz = self.array_like("dz", self.z)
-        self.function.slope(self.z, self.a, dz)
+        self.function.df(self.z, self.a, dz)
         dz *= dout
         return dz
 

@@ -4,16 +4,14 @@ import inspect
 import itertools
 import json
 import math
-import os
 import pathlib
 import re
-import sys
-import time
 
 import anywidget
 import ipywidgets
 import traitlets
 
+from nnlib.progress import Line
 from nnlib.widgets.controls import Control
 from nnlib.widgets.frames import Frame
 from nnlib.widgets.state import pack_frames
@@ -161,10 +159,13 @@ def explore(frame, *, title, tries=(), python=None, **controls):
         {name: control.values[i] for (name, control), i in zip(controls.items(), place, strict=True)} for place in grid
     ]
     frames = []
-    with _Progress(len(grid)) as progress:
+    line = Line("frame", len(settings), stays=False)
+    try:
         for values in settings:
             frames.append(_compute(frame, function, values))
-            progress.step()
+            line.show(len(frames))
+    finally:
+        line.end()
     _check_alike(frames, settings, function)
     _check_every_control_speaks(frames, controls, function)
     checked = check_tries(tries, controls, grid, frames)
@@ -260,27 +261,3 @@ def _check_every_control_speaks(frames, controls, function):
                 f"explore: {function}: moving {name} from the first picture never changes the sentence; "
                 "let the text name what it changes, or choose another default"
             )
-
-
-class _Progress:
-    """One line on stderr while a person waits; nothing when a book is built or a notebook tested."""
-
-    def __init__(self, total, clock=time.monotonic):
-        self.total, self.clock, self.done, self.shown = total, clock, 0, 0.0
-        # The Jupyter server names the session for its kernels; a kernel that builds or tests the book has none.
-        self.watched = "JPY_SESSION_NAME" in os.environ or sys.stderr.isatty()
-        self.start = clock()
-
-    def __enter__(self):
-        return self
-
-    def step(self):
-        self.done += 1
-        now = self.clock()
-        if self.watched and now - self.start > 1 and (now - self.shown > 0.2):
-            self.shown = now
-            print(f"\rcomputing frame {self.done} of {self.total}", end="", file=sys.stderr, flush=True)
-
-    def __exit__(self, *error):
-        if self.shown:
-            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)

@@ -77,31 +77,31 @@ def _run(build, rate, seed, epochs, x, y, loss, batch_size):
     return (final if np.isfinite([*curve, final]).all() else math.inf), network, curve
 
 
-def shifted(f, shift):
+def shifted(activation, shift):
     """The activation f(z) + shift: other outputs, the same slopes."""
 
-    def kernel(z, out):
-        f.kernel(z, out)
+    def f(z, out):
+        activation.f(z, out)
         out += shift
 
-    def slope(z, a, out):
-        f.slope(z, a - shift, out)
+    def df(z, a, out):
+        activation.df(z, a - shift, out)
 
-    return Elementwise(f"{f.name} {'+' if shift > 0 else '−'} {abs(shift):g}", kernel, slope)
+    return Elementwise(f"{activation.name} {'+' if shift > 0 else '−'} {abs(shift):g}", f, df)
 
 
-def stretched(f, factor):
+def stretched(activation, factor):
     """The activation factor * f(factor * z), which has factor^2 times the slope."""
 
-    def kernel(z, out):
-        f.kernel(factor * z, out)
+    def f(z, out):
+        activation.f(factor * z, out)
         out *= factor
 
-    def slope(z, a, out):
-        f.slope(factor * z, a / factor, out)
+    def df(z, a, out):
+        activation.df(factor * z, a / factor, out)
         out *= factor * factor
 
-    return Elementwise(f"{factor:g} {f.name}({factor:g} z)", kernel, slope)
+    return Elementwise(f"{factor:g} {activation.name}({factor:g} z)", f, df)
 
 
 def straight_through(z_limit=1.0):
@@ -109,10 +109,10 @@ def straight_through(z_limit=1.0):
     2016, eq. 4).
     """
 
-    def slope(z, a, out):
+    def df(z, a, out):
         np.less_equal(np.abs(z), z_limit, out=out, casting="unsafe")
 
-    return Elementwise("straight_through_step", step.kernel, slope, (z_limit,))
+    return Elementwise("straight_through_step", step.f, df, (z_limit,))
 
 
 def same_sign_share(network, x, y, layer, n_examples=1):
