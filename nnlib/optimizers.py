@@ -36,7 +36,7 @@ class Optimizer(SpeaksOurs):
             self.admit(theta, grad)
         learning_rate = self.learning_rate
         self.n_steps += 1
-        self.update(theta, grad, learning_rate)
+        self.update(theta, grad, *self.numbers(learning_rate))
 
     def admit(self, theta, grad):
         """Check two vectors that were not here at the last step, and allocate what goes with them."""
@@ -57,6 +57,10 @@ class Optimizer(SpeaksOurs):
                 f"got {theta.dtype} {theta.shape}: make a new optimizer for another network"
             )
         self.theta, self.grad = theta, grad
+
+    def numbers(self, learning_rate):
+        """What changes with the step, counted from 1, beside the vectors: the numbers that ``update`` takes."""
+        return (learning_rate,)
 
     def update(self, theta, grad, learning_rate):
         raise NotImplementedError
@@ -81,7 +85,11 @@ class Optimizer(SpeaksOurs):
         self.n_steps, state = snapshot
         self.theta = self.grad = None  # the next vectors are checked anew
         for name, vector in state.items():
-            setattr(self, name, vector.copy())
+            own = getattr(self, name, None)
+            if own is not None and own.shape == vector.shape and own.dtype == vector.dtype:
+                own[...] = vector  # where it lies, since others may look there
+            else:
+                setattr(self, name, vector.copy())
 
 
 def total_weight(beta, t):
@@ -216,15 +224,17 @@ class Adam(Optimizer):
         self.beta1, self.beta2 = _share("beta1", beta1), _share("beta2", beta2)
         self.eps = _eps(eps)
 
-    def update(self, theta, grad, learning_rate):
-        M, V, t = self.gradient_sum, self.square_sum, self.n_steps
+    def numbers(self, learning_rate):
+        root = math.sqrt(total_weight(self.beta2, self.n_steps))
+        return self.eps * root, learning_rate / total_weight(self.beta1, self.n_steps) * root
+
+    def update(self, theta, grad, eps, rate):
+        M, V = self.gradient_sum, self.square_sum
         M *= self.beta1
         M += grad
         V *= self.beta2
         V += np.square(grad, out=self.scratch)
-        root = math.sqrt(total_weight(self.beta2, t))
-        rate = learning_rate / total_weight(self.beta1, t)
-        self.divided_step(theta, M, V, self.eps * root, rate * root)
+        self.divided_step(theta, M, V, eps, rate)
 
 
 class AMSGrad(Adam):
@@ -234,16 +244,14 @@ class AMSGrad(Adam):
 
     state = (*Adam.state, "largest_square_sum")
 
-    def update(self, theta, grad, learning_rate):
-        M, V, largest, t = self.gradient_sum, self.square_sum, self.largest_square_sum, self.n_steps
+    def update(self, theta, grad, eps, rate):
+        M, V, largest = self.gradient_sum, self.square_sum, self.largest_square_sum
         M *= self.beta1
         M += grad
         V *= self.beta2
         V += np.square(grad, out=self.scratch)
         np.maximum(largest, V, out=largest)
-        root = math.sqrt(total_weight(self.beta2, t))
-        rate = learning_rate / total_weight(self.beta1, t)
-        self.divided_step(theta, M, largest, self.eps * root, rate * root)
+        self.divided_step(theta, M, largest, eps, rate)
 
 
 class AdamW(Adam):
@@ -260,9 +268,12 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta1, beta2, eps)
         self.decay = _share("decay", decay)
 
-    def update(self, theta, grad, learning_rate):
-        theta *= 1.0 - learning_rate * self.decay
-        super().update(theta, grad, learning_rate)
+    def numbers(self, learning_rate):
+        return 1.0 - learning_rate * self.decay, *super().numbers(learning_rate)
+
+    def update(self, theta, grad, kept, eps, rate):
+        theta *= kept
+        super().update(theta, grad, eps, rate)
 
 
 class NAdam(Adam):
@@ -274,18 +285,23 @@ class NAdam(Adam):
         super().__init__(learning_rate, beta1, beta2, eps)
         self.mu_product = 1.0
 
-    def update(self, theta, grad, learning_rate):
-        M, V, t = self.gradient_sum, self.square_sum, self.n_steps
+    def numbers(self, learning_rate):
+        t = self.n_steps
+        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (t, t + 1))
+        self.mu_product *= mu
+        ahead = (1.0 - self.beta1) * mu_next / (1.0 - self.mu_product * mu_next)
+        root = math.sqrt(total_weight(self.beta2, t))
+        return ahead, (1.0 - mu) / (1.0 - self.mu_product), self.eps * root, learning_rate * root
+
+    def update(self, theta, grad, ahead, now, eps, rate):
+        M, V = self.gradient_sum, self.square_sum
         M *= self.beta1
         M += grad
         V *= self.beta2
         V += np.square(grad, out=self.scratch)
-        mu, mu_next = (self.beta1 * (1.0 - 0.5 * 0.96 ** (0.004 * n)) for n in (t, t + 1))
-        self.mu_product *= mu
-        m_hat = M * ((1.0 - self.beta1) * mu_next / (1.0 - self.mu_product * mu_next))
-        m_hat += grad * ((1.0 - mu) / (1.0 - self.mu_product))
-        root = math.sqrt(total_weight(self.beta2, t))
-        self.divided_step(theta, m_hat, V, self.eps * root, learning_rate * root)
+        m_hat = M * ahead
+        m_hat += grad * now
+        self.divided_step(theta, m_hat, V, eps, rate)
 
     def snapshot(self):
         return self.mu_product, super().snapshot()
