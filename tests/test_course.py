@@ -1,5 +1,6 @@
 """Laws of the exercises: stubs fail, solutions pass, each usual mistake gets its own hint; and of what `check` says."""
 
+import importlib
 import json
 import math
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from nnlib.course import check, exercise, exercises, show_source
+from nnlib.course.chapter import FILES
 from nnlib.course.checking import call, dtype_note, find_problem, is_stub
 from nnlib.course.diagnosis import same
 from nnlib.course.registry import Exercise
@@ -58,6 +60,25 @@ def test_every_notebook_has_its_exercises():
     notebooks = sorted(int(path.name[:2]) for path in (ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))
     assert notebooks, "no chapter at all"
     assert notebooks == CHAPTERS
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapters_code_stands_in_four_short_files(chapter):
+    files = {path.stem: path for path in (ROOT / "nnlib" / "course" / f"chapter_{chapter:02d}").glob("*.py")}
+    assert files.keys() == {"__init__", *FILES}
+    assert {name: n for name, path in files.items() if (n := len(path.read_text("utf8").splitlines())) > 300} == {}
+
+
+def test_the_alias_of_a_chapter_finds_what_its_files_hold_and_nothing_else():
+    ch = importlib.import_module("nnlib.course.chapter_06")
+    assert ch.nudge_frame is ch.frames.nudge_frame
+    assert ch.output_delta is exercises(6)["06.output_delta"]
+    assert {"step_frame", "continued", "BIASES"} <= set(dir(ch))
+    with pytest.raises(
+        AttributeError, match=r"has no 'nothing' in experiments\.py, drawings\.py, frames\.py, exercises"
+    ):
+        ch.nothing
+    assert not hasattr(ch, "np")
 
 
 @pytest.mark.parametrize("chapter", [int(path.name[:2]) for path in contents.toc_notebooks()])
