@@ -115,9 +115,20 @@ class GradientMonitor(Callback):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from nnlib.callbacks import GradientMonitor
+    >>> from nnlib.layers import Dense
+    >>> from nnlib.losses import mean_squared_error
+    >>> from nnlib.network import Sequential
+    >>> from nnlib.optimizers import SGD
+    >>> from nnlib.training import fit
+    >>> rng = np.random.default_rng(0)
+    >>> network = Sequential(Dense(2, 1), rng=rng)
+    >>> data = rng.normal(size=(20, 2)), np.ones((20, 1))
     >>> monitor = GradientMonitor(every=10)
-    >>> fit(..., callbacks=[monitor])
-    >>> plt.semilogy(monitor.steps, monitor.norms, label=monitor.names)
+    >>> history = fit(network, mean_squared_error, SGD(0.1), data, epochs=1, batch_size=1, callbacks=[monitor], rng=rng)
+    >>> monitor.steps.tolist()
+    [0, 10]
     """
 
     def __init__(self, every, limits=None):

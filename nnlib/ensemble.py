@@ -222,9 +222,22 @@ class Ensemble:
 
     Examples
     --------
-    >>> ensemble = Ensemble(lambda rng: Sequential(Dense(2, 16), Activation(tanh), Dense(16, 1), rng=rng), range(64))
-    >>> optimizer = Momentum(ensemble.learning_rates(np.geomspace(1e-3, 10, 64)))
-    >>> histories = fit_ensemble(ensemble, binary_cross_entropy, optimizer, (x, y), epochs=20, rng=rng)
+    Eight learning rates at once, and the best network:
+
+    >>> import numpy as np
+    >>> from nnlib.activations import tanh
+    >>> from nnlib.data import xor
+    >>> from nnlib.ensemble import Ensemble, fit_ensemble
+    >>> from nnlib.layers import Activation, Dense
+    >>> from nnlib.losses import binary_cross_entropy
+    >>> from nnlib.network import Sequential
+    >>> from nnlib.optimizers import Momentum
+    >>> ensemble = Ensemble(lambda rng: Sequential(Dense(2, 16), Activation(tanh), Dense(16, 1), rng=rng), range(8))
+    >>> optimizer = Momentum(ensemble.learning_rates(np.geomspace(1e-3, 10, 8)))
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = xor(64, rng=rng)
+    >>> data = x, y[:, None]
+    >>> histories = fit_ensemble(ensemble, binary_cross_entropy, optimizer, data, epochs=20, rng=rng)
     >>> best = ensemble.network(np.argmin([history.train_loss[-1] for history in histories]))
     """
 

@@ -7,19 +7,12 @@ import sys
 
 import pytest
 
+import nnlib
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "nnlib"
 
-# Which floor a module stands on. Within a floor modules may import each other, a module of a higher one never.
-FLOORS = {
-    1: "activations reductions initializers parameters losses schedules metrics data preprocessing augmentation "
-    "gradcheck perceptron autodiff archive progress doors reprs foreign",
-    2: "layers optimizers regularizers callbacks",
-    3: "network training checkpoint diagnostics",
-    4: "plotting ensemble",
-    5: "widgets course experiments comparison records",
-}
-FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
+FLOOR = {name: floor for floor, names in nnlib.FLOORS.items() for name in names.split()}
 
 # Who may import what from outside; everything else may import NumPy and the standard library alone.
 MAY = {
@@ -78,7 +71,8 @@ def modules():
 def test_every_module_has_a_floor():
     tops = {name.split(".")[0] for _, name in modules()} - {"__init__"}
     assert tops
-    assert tops <= FLOOR.keys(), f"say in FLOORS on which floor these stand: {sorted(tops - FLOOR.keys())}"
+    assert FLOOR.keys() <= tops, f"there is no {sorted(FLOOR.keys() - tops)}"
+    assert tops <= FLOOR.keys(), f"say in nnlib.FLOORS on which floor these stand: {sorted(tops - FLOOR.keys())}"
 
 
 @pytest.mark.parametrize(("path", "name"), [pytest.param(*pair, id=pair[1]) for pair in modules()])
@@ -113,6 +107,14 @@ def test_a_planted_import_is_found(source, module, sentence):
 )
 def test_allowed_imports_pass(source, module):
     assert not violations(source, module)
+
+
+def test_every_module_is_reached_by_its_name():
+    assert set(dir(nnlib)) == {"FLOORS", "__version__", *FLOOR}
+    for name in FLOOR:
+        assert getattr(nnlib, name).__name__ == f"nnlib.{name}"
+    with pytest.raises(AttributeError, match="no module 'layer'; it has activations"):
+        nnlib.layer
 
 
 def test_importing_nnlib_imports_numpy_alone():

@@ -14,8 +14,10 @@ class Try:
 
     Controls that `settings` does not name stand at their first setting shown: what was tested is what a reader sees.
 
-    >>> Try("At o1, move the nudge to zero: the ring falls onto the line.", dict(unit="o1", nudge=0.0),
-    ...     lambda frame: frame.panels[1].marks[0][1] == 0.0)  # doctest: +SKIP
+    >>> from nnlib.widgets import Try
+    >>> sentence = "At o1, move the nudge to zero: the ring falls onto the line."
+    >>> Try(sentence, dict(unit="o1", nudge=0.0), lambda frame: frame.panels[1].marks[0][1] == 0.0).settings
+    {'unit': 'o1', 'nudge': 0.0}
     """
 
     sentence: str
