@@ -1,10 +1,13 @@
 """The tool that changes nnlib to see whether a test notices: which changes it makes, and its table of exceptions."""
 
 import ast
+import collections
 import textwrap
 
 import mutants
 import pytest
+
+import nnlib
 
 
 def changes(source):
@@ -82,20 +85,57 @@ def test_every_change_of_a_module_is_another_one_and_has_its_own_key():
     assert len({mutant.source for mutant in found}) == len(found)
 
 
-def test_the_table_of_equivalent_mutants_holds_mutants_that_exist():
+def test_the_table_of_equivalent_mutants_holds_mutants_that_exist_and_hides_no_other():
     table = mutants.equivalents()
-    found = set()
+    found = collections.Counter()
     for module in {module for module, *_ in table}:
         source = (mutants.ROOT / "nnlib" / f"{module}.py").read_text("utf8")
-        found |= {mutants.row(mutant) for mutant in mutants.mutants_of(module, source)}
+        found.update(map(mutants.row, mutants.mutants_of(module, source)))
     assert table
-    assert not table - found, "these lines have changed since: judge their mutants again and renew the table"
+    gone = {row for row in table if not found[row]}
+    assert not gone, "these expressions have changed since: judge their mutants again and renew the table"
+    assert not {row: found[row] for row in table if found[row] > 1}, "a row stands for one place, not for several"
 
 
-def test_a_kernel_that_is_not_listed_is_noticed():
-    modules = {
-        str(path.relative_to(mutants.ROOT / "nnlib").with_suffix(""))
-        for path in (mutants.ROOT / "nnlib" / "layers").glob("*.py")
+def test_a_mutant_of_the_table_outlives_what_is_written_around_it():
+    def rows(source):
+        return {mutants.row(mutant) for mutant in mutants.mutants_of("module", textwrap.dedent(source))}
+
+    before = rows("""
+        def f(x, n=3):
+            if x.ndim == 2:
+                x += 1.0
+                x *= n
+            return np.clip(x, -6.0, 6.0)
+    """)
+    after = rows("""
+        # a comment
+        def f(x, n=3):
+            "What it does."
+            y = 0
+            if (x.ndim == 2):  # rows
+                x += 1.0; x *= n
+            return np.clip(
+                x, -6.0, 6.0)
+    """)
+    wanted = {
+        ("module", "f", "x.ndim == 2", "x.ndim == 3"),
+        ("module", "f", "x, n=3", "x, n=4"),
+        ("module", "f", "x += 1.0", "x += 0.0"),
+        ("module", "f", "x += 1.0; x *= n", "x *= n; x += 1.0"),
+        ("module", "f", "np.clip(x, -6.0, 6.0)", "np.clip(x, 6.0, 6.0)"),
     }
-    assert modules - {"layers/__init__"} <= set(mutants.KERNELS)
+    assert wanted <= before
+    assert wanted <= after
+    assert ("module", "f", "x.ndim == 2", "x.ndim == 3") not in rows("def f(x):\n    return x.ndim == 3")
+
+
+def test_every_file_of_the_lower_floors_is_changed_unless_it_is_named():
+    assert {"layers/dense", "layers/recurrent", "activations", "losses", "optimizers", "ensemble"} <= set(
+        mutants.KERNELS
+    )
+    assert not set(mutants.KERNELS) & mutants.NOT_KERNELS
+    assert "layers/__init__" not in mutants.KERNELS
     assert all((mutants.ROOT / "nnlib" / f"{module}.py").exists() for module in mutants.KERNELS)
+    on_floors = {name for floor in (1, 2) for name in nnlib.FLOORS[floor].split()}
+    assert on_floors >= mutants.NOT_KERNELS, "a name of NOT_KERNELS is no module of floors 1 and 2"

@@ -13,6 +13,7 @@ Survivors are printed as a difference of lines; those that change nothing one co
 import argparse
 import ast
 import collections
+import copy
 import dataclasses
 import difflib
 import hashlib
@@ -29,35 +30,28 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-KERNELS = [
-    "activations",
-    "reductions",
-    "losses",
-    "optimizers",
-    "gradcheck",
-    "schedules",
-    "initializers",
-    "parameters",
-    "metrics",
-    "layers/activation",
-    "layers/angular",
-    "layers/convolution",
-    "layers/dense",
-    "layers/dropout",
-    "layers/layer",
-    "layers/lstm_sequence",
-    "layers/maxout",
-    "layers/noise",
-    "layers/normalization",
-    "layers/rectifiers",
-    "layers/recurrent",
-    "layers/shape",
-    "regularizers",
-    "preprocessing",
-    "augmentation",
-    "diagnostics",
-    "ensemble",
-]
+NOT_KERNELS = {  # on the lower floors, yet nothing that a small change would make compute something else
+    "data", "archive", "callbacks", "perceptron", "autodiff", "progress", "doors", "reprs", "foreign",
+}  # fmt: skip
+HIGHER = ("diagnostics", "ensemble")  # kernels of higher floors
+
+
+def kernels(package=ROOT / "nnlib"):
+    """The modules that are changed: those of floors 1 and 2 of ``nnlib.FLOORS``, file by file, and a few above."""
+    tree = ast.parse((package / "__init__.py").read_text("utf8"))
+    floors = next(
+        ast.literal_eval(node.value) for node in tree.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "FLOORS"
+    )  # fmt: skip
+    found = []
+    for name in (*floors[1].split(), *floors[2].split(), *HIGHER):
+        if name not in NOT_KERNELS:
+            inside = sorted(path.stem for path in (package / name).glob("*.py") if path.stem != "__init__")
+            found += [f"{name}/{stem}" for stem in inside] or [name]
+    return found
+
+
+KERNELS = kernels()
 TESTS = [
     "test_laws",
     "test_layers",
@@ -88,6 +82,7 @@ class Mutant:
     where: str
     before: str
     after: str
+    change: tuple  # the expression that is changed, before and after, whatever line it stands in
     nth: int  # among equal changes in equal lines of one function
     source: str = dataclasses.field(repr=False, compare=False)
 
@@ -233,7 +228,7 @@ def mutants_of(module, source):
     def place(node):
         return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
 
-    def add(where, statement, node, text):
+    def add(where, statement, node, text, change=None):
         start, stop = place(node)
         if (start, stop, text) in made or text in ("", raw[start:stop].decode()):
             return
@@ -245,26 +240,28 @@ def mutants_of(module, source):
         after = " ".join(line.strip() for line in new[first - 1 : last + len(new) - len(lines)])
         seen[where, before, after] += 1
         own = header(statement)
-        found.append(Mutant(module, first, own, where, before, after, seen[where, before, after], changed))
+        change = change or (ast.unparse(node), ast.unparse(ast.parse(text)))
+        found.append(Mutant(module, first, own, where, before, after, change, seen[where, before, after], changed))
 
-    def expressions(where, statement, node):
+    def expressions(where, statement, node, around=()):
         if skipped(node):
             return
         for other in changes(node) if isinstance(node, ast.expr | ast.Slice) else ():
             text = ast.unparse(ast.fix_missing_locations(other))
-            add(where, statement, node, text if isinstance(node, ast.Slice | ast.Constant) else f"({text})")
+            text = text if isinstance(node, ast.Slice | ast.Constant) else f"({text})"
+            add(where, statement, node, text, in_context(around, node, other))
         for child in ast.iter_child_nodes(node):
             if child in getattr(node, "decorator_list", ()):
                 continue
             if isinstance(child, ast.UnaryOp) and isinstance(node, ast.Call) and name_of(node) == "reshape":
                 continue  # any negative number asks for what is left over
             if not isinstance(child, ast.stmt | ast.arguments):
-                expressions(where, statement, child)
+                expressions(where, statement, child, (*around, node))
             elif isinstance(child, ast.arguments):
                 body = node.body if isinstance(node.body, list) else [node.body]
                 for name, default in defaults(child):
                     if any(mentions(part, name) for part in body):  # the others stand there for their callers alone
-                        expressions(where, statement, default)
+                        expressions(where, statement, default, (*around, node, child))
 
     def statements(where, body):
         for k, node in enumerate(body):
@@ -292,7 +289,8 @@ def mutants_of(module, source):
                 pair = ast.Module([node, after], [])
                 pair.lineno, pair.col_offset = node.lineno, node.col_offset
                 pair.end_lineno, pair.end_col_offset = after.end_lineno, after.end_col_offset
-                add(where, node, pair, f"{ast.unparse(after)}\n{indent}{ast.unparse(node)}")
+                one, two = ast.unparse(node), ast.unparse(after)
+                add(where, node, pair, f"{two}\n{indent}{one}", (f"{one}; {two}", f"{two}; {one}"))
             expressions(inside, node, node)
             for block in ("body", "orelse", "finalbody"):
                 statements(inside, getattr(node, block, []))
@@ -301,6 +299,41 @@ def mutants_of(module, source):
 
     statements("", tree.body)
     return found
+
+
+BARE = ast.Constant | ast.Name | ast.Attribute | ast.UnaryOp | ast.Slice | ast.keyword | ast.Starred | ast.comprehension
+
+
+def in_context(around, node, other):
+    """(before, after) as text: the expression that is changed, and around a mere name or number the next larger one."""
+    before, after = node, other
+    for larger in reversed(around):
+        if not isinstance(before, BARE):
+            break
+        before, after = larger, with_child(larger, before, after)
+    return tuple(ast.unparse(ast.fix_missing_locations(without_block(part))) for part in (before, after))
+
+
+def with_child(node, child, other):
+    """A copy of the node in which another one stands for this child."""
+    new = copy.copy(node)
+    for name, value in ast.iter_fields(node):
+        if value is child:
+            setattr(new, name, other)
+        elif isinstance(value, list) and any(part is child for part in value):
+            setattr(new, name, [other if part is child else part for part in value])
+    return new
+
+
+def without_block(node):
+    """A statement's first line alone: ``for k in range(3):``."""
+    if not isinstance(getattr(node, "body", None), list):
+        return node
+    new = copy.copy(node)
+    for block in ("body", "orelse", "finalbody", "handlers"):
+        if hasattr(new, block):
+            setattr(new, block, [])
+    return new
 
 
 def defaults(arguments):
@@ -494,7 +527,7 @@ def outcome(processes, folder, mutant, names, base):
 
 
 def equivalents(path=EQUIVALENT):
-    """{(module, function, line before, line after)} of the table in mutants.md."""
+    """{(module, function, expression before, expression after)} of the table in mutants.md."""
     rows = set()
     for line in path.read_text("utf8").splitlines() if path.exists() else ():
         cells = re.findall(r"`` ?(.*?) ?``|`(.*?)`", line) if line.startswith("| `") else ()
@@ -610,7 +643,9 @@ def run(options, temporary):
 
 
 def row(mutant):
-    return mutant.module, mutant.where or "the module", mutant.before, mutant.after
+    """What the table holds of it: no line and no number, so that it outlives whatever is written around it."""
+    before, after = (" ".join(text.split()) for text in mutant.change)
+    return mutant.module, mutant.where or "the module", before, after
 
 
 def report(chosen, results):
