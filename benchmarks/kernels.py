@@ -12,12 +12,11 @@ N_PARAMETERS = 1_000_000
 class Softmax(layers.Layer):
     """softmax as a layer, for the table alone."""
 
-    def forward(self, x, training=False):
-        self.p = activations.softmax(x, out=self.array("p", x.shape))
-        return self.p
+    def compute(self, x, training):
+        return activations.softmax(x, out=self.array("p", x.shape))
 
-    def backward(self, dout, input_gradient=True):
-        return activations.softmax_backward(dout, self.p, out=self.array("dx", dout.shape))
+    def pull_back(self, dout, input_gradient):
+        return activations.softmax_backward(dout, self.out, out=self.array("dx", dout.shape))
 
 
 def ours(layer, x, dout):

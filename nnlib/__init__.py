@@ -25,7 +25,9 @@ __all__ = ["FLOORS", "__version__", *_MODULES]
 def __getattr__(name):
     if name in _MODULES:
         return importlib.import_module(f"nnlib.{name}")
-    raise AttributeError(f"nnlib has no module {name!r}; it has {', '.join(_MODULES)}")
+    from nnlib.foreign import no_attribute
+
+    raise no_attribute("nnlib", name, _MODULES)
 
 
 def __dir__():

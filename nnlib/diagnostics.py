@@ -119,7 +119,7 @@ def dead_units(network, x):
     with untouched(network):
         network.forward(x)
         found = {
-            name: float(np.mean((_by_unit(layer.z) <= 0.0).all(axis=0)))
+            name: float(np.mean((_by_unit(layer.x) <= 0.0).all(axis=0)))
             for name, layer in _walk(network)
             if isinstance(layer, Activation) and layer.function.name == "relu"
         }

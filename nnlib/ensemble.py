@@ -64,17 +64,13 @@ class StackedDense(Layer):
     def __init__(self, dense, n_models):
         self.n_models, self.n_in, self.n_out = n_models, dense.n_in, dense.n_out
         self.W, self.b = (Parameter((n_models, *p.shape), p.init, p.decay) for p in (dense.W, dense.b))
-        self.x = None
 
-    def forward(self, x, training=False):
-        self.x = x
+    def compute(self, x, training):
         out = self.array("out", (self.n_models, x.shape[-2], self.n_out))
         return affine(x, self.W.value, self.b.value, out=out)
 
-    def backward(self, dout, input_gradient=True):
-        shape = None if self.x is None else (self.n_models, self.x.shape[-2], self.n_out)
-        dout = self.gradient_at_the_door(dout, shape)
-        dx = self.array("dx", (*shape[:2], self.n_in)) if input_gradient else None
+    def pull_back(self, dout, input_gradient):
+        dx = self.array("dx", (*dout.shape[:2], self.n_in)) if input_gradient else None
         return affine_backward(dout, self.x, self.W.value, self.W.grad, self.b.grad, dx)
 
     @property
@@ -98,8 +94,8 @@ class StackedDropout(Dropout):
     def prepare(self, rng, dtype):
         Layer.prepare(self, rng, dtype)
 
-    def forward(self, x, training=False):
-        self.shape, self.mask = x.shape, None
+    def compute(self, x, training):
+        self.mask = None
         if not (training and self.p):
             return x
         self.mask = self.array("mask", x.shape)

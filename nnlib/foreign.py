@@ -1,4 +1,4 @@
-"""Foreign words: keywords of PyTorch, Keras and scikit-learn, each with what nnlib says instead."""
+"""Foreign words: names and keywords of PyTorch, Keras and scikit-learn, each with what nnlib says instead."""
 
 import functools
 import inspect
@@ -33,6 +33,37 @@ MENDS = {
     "max_norm": CLIPPED_NORM,
     "clipvalue": CLIPPED_VALUE,
     "clip_value": CLIPPED_VALUE,
+    # layers
+    "units": "it is called n_out, and n_in stands before it",
+    "in_features": "it is called n_in",
+    "out_features": "it is called n_out",
+    "filters": "it is called c_out, and c_in stands before it",
+    "in_channels": "it is called c_in",
+    "out_channels": "it is called c_out",
+    "kernel_size": "it is called size",
+    "pool_size": "it is called size",
+    "strides": "it is called stride",
+    "num_features": "it is called n",
+    "num_channels": "it is called n",
+    "num_groups": "it is called groups",
+    "normalized_shape": "it is called n",
+    "rate": "it is called p",
+    "input_size": "it is called n_in",
+    "hidden_size": "it is called n_hidden",
+    "return_sequences": "it is called sequences",
+    "num_embeddings": "it is called n",
+    "embedding_dim": "it is called n_out",
+    "output_dim": "it is called n_out",
+    "negative_slope": "it is called slope",
+    "stddev": "it is called std",
+    "activation": "it is a layer of its own, Activation(relu)",
+    "kernel_initializer": "it is called init",
+    "input_dim": "give the size of the input to the first layer",
+    "batch_first": "examples lie along axis 0 everywhere",
+    "bias": "every layer that has a bias keeps it",
+    "use_bias": "every layer that has a bias keeps it",
+    "inplace": "every layer owns its arrays",
+    "device": "nnlib computes on the processor",
     # training
     "validation_data": "give validation=(x, y)",
     "validation_split": "cut with preprocessing.split, then give validation=(x, y)",
@@ -50,6 +81,55 @@ MENDS = {
     "filepath": "it is called path",
     "save_best_only": "give best=path",
 }
+
+
+#: name of a class or module -> what nnlib has instead
+NAMES = {
+    "Linear": "Dense(n_in, n_out)",
+    "LazyLinear": "Dense(n_in, n_out)",
+    "Conv2d": "Conv2D(c_in, c_out, size)",
+    "Convolution2D": "Conv2D(c_in, c_out, size)",
+    "MaxPool2d": "MaxPool2D(size)",
+    "MaxPooling2D": "MaxPool2D(size)",
+    "AvgPool2d": "AveragePool2D(size)",
+    "AveragePooling2D": "AveragePool2D(size)",
+    "AdaptiveAvgPool2d": "GlobalAveragePool2D()",
+    "GlobalAveragePooling2D": "GlobalAveragePool2D()",
+    "BatchNorm1d": "BatchNorm(n), for features and images alike",
+    "BatchNorm2d": "BatchNorm(n), for features and images alike",
+    "BatchNormalization": "BatchNorm(n), for features and images alike",
+    "LayerNormalization": "LayerNorm(n)",
+    "GroupNormalization": "GroupNorm(groups, n)",
+    "InstanceNorm2d": "InstanceNorm(n)",
+    "Dropout2d": "Dropout(p), which silences single numbers",
+    "SimpleRNN": "RNN(n_in, n_hidden)",
+    "ReLU": "Activation(relu), with relu of nnlib.activations",
+    "LeakyReLU": "Activation(leaky_relu(0.01)), of nnlib.activations",
+    "ELU": "Activation(elu()), of nnlib.activations",
+    "SELU": "Activation(selu), of nnlib.activations",
+    "GELU": "Activation(gelu), of nnlib.activations",
+    "SiLU": "Activation(swish()), of nnlib.activations",
+    "Sigmoid": "Activation(sigmoid), of nnlib.activations",
+    "Tanh": "Activation(tanh), of nnlib.activations",
+    "Softplus": "Activation(softplus), of nnlib.activations",
+    "Softmax": "no layer: softmax_cross_entropy takes logits, and nnlib.activations.softmax makes them probabilities",
+    "Sequential": "nnlib.network.Sequential(*layers, rng=rng)",
+    "nn": "nnlib.layers, for layers, and nnlib.losses",
+    "functional": "nnlib.activations and nnlib.losses",
+    "optim": "nnlib.optimizers",
+    "Module": "a Layer, nnlib.layers.Layer",
+    "CrossEntropyLoss": "nnlib.losses.softmax_cross_entropy",
+    "BCEWithLogitsLoss": "nnlib.losses.binary_cross_entropy",
+    "MSELoss": "nnlib.losses.mean_squared_error",
+    "DataLoader": "fit(..., batch_size=32, rng=rng) of nnlib.training, which shuffles",
+    "MLPClassifier": "Sequential(Dense(n_in, n_hidden), Activation(relu), Dense(n_hidden, n_out), rng=rng)",
+}
+
+
+def no_attribute(module, name, own=()):
+    """The error for a name that ``module`` has not: with ours where it is somebody else's, or with what it has."""
+    mend = f": it is {NAMES[name]}" if name in NAMES else f"; it has {', '.join(own)}" if own else ""
+    return AttributeError(f"{module} has no {name}{mend}")
 
 
 def mend(name, keyword):

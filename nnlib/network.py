@@ -1,13 +1,12 @@
 """Network: layers one after another over one vector of parameters."""
 
 import itertools
-import math
 
 import numpy as np
 
 from nnlib import activations, archive, layers
 from nnlib.initializers import xavier_normal
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import Layer, batch_of, walk
 from nnlib.parameters import Parameter
 
 FORMAT = "nnlib network, version 1"
@@ -23,6 +22,9 @@ class Sequential(Layer):
         Draws the first values, in the order of the layers.
     dtype : np.float32 or np.float64
         float32 trains twice as fast; gradient checks need float64.
+    input_shape : tuple of int, optional
+        Shape of one example, ``(1, 8, 8)``: layers that do not fit are refused now, and not with the first batch.
+        Without it only what can be known is checked, such as the channels between two convolutions.
 
     Attributes
     ----------
@@ -30,7 +32,7 @@ class Sequential(Layer):
         The layers' arrays are views of these: write into them, ``network.theta[...] = ...``.
     """
 
-    def __init__(self, *layers, rng=None, dtype=np.float32):
+    def __init__(self, *layers, rng=None, dtype=np.float32, input_shape=(...,)):
         if not layers:
             raise ValueError("Sequential takes at least one layer")
         for layer in layers:
@@ -38,14 +40,8 @@ class Sequential(Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}" + _mend_for(layer))
         if len(set(map(id, layers))) < len(layers):
             raise ValueError("Sequential takes each layer once: make a second one for a second place")
-        sizes = [
-            (layer, layer.n_in, layer.n_out) for layer in layers if hasattr(layer, "n_in") and hasattr(layer, "n_out")
-        ]
-        for (before, _, n_out), (after, n_in, _) in itertools.pairwise(sizes):
-            factors = [layer.width_factor for layer in layers[layers.index(before) + 1 : layers.index(after)]]
-            if None not in factors and n_out * math.prod(factors) != n_in:
-                raise ValueError(f"{before!r} gives {n_out * math.prod(factors)} numbers, but {after!r} takes {n_in}")
         self.layers = tuple(layers)
+        self.out_shape(tuple(input_shape))
         if rng is not None:
             self.initialize(rng, dtype)
 
@@ -53,19 +49,23 @@ class Sequential(Layer):
     def children(self):
         return self.layers
 
-    def forward(self, x, training=False):
-        """Output of the last layer, for a batch x; the array belongs to the network until its next forward."""
-        x = self.at_the_door(x)
+    def out_shape(self, shape):
+        """Shape of one output, from that of one example, ``(1, 8, 8)``: both without the batch."""
+        return walk(self.layers, shape)
+
+    def compute(self, x, training):
         for layer in self.layers:
             x = layer.forward(x, training)
         return x
 
-    def backward(self, dout, input_gradient=True):
-        """Fill ``grad`` from dL/doutput; returns dL/dx unless it is not wanted."""
-        first = self.layers[0]
+    def pull_back(self, dout, input_gradient):
         for layer in self.layers[:0:-1]:
             dout = layer.backward(dout)
-        return first.backward(dout, input_gradient)
+        return self.layers[0].backward(dout, input_gradient)
+
+    def __call__(self, x):
+        """``network(x)`` is ``network.predict(x)``."""
+        return self.predict(x)
 
     def predict(self, x, batch_size=4096):
         """Output for x, outside training, as an array of your own; computed ``batch_size`` rows at a time."""
@@ -127,15 +127,22 @@ class Sequential(Layer):
         if self.dtype is None:
             raise RuntimeError(f"{self!r} has no memory yet: make it with Sequential(..., rng=rng)")
 
-    def summary(self):
-        """A table of the layers, the shapes of their parameters and how many there are."""
-        rows = [("layer", "parameters", "count")]
-        for layer in self.layers:
+    def summary(self, input_shape=None):
+        """A table of the layers, the shapes of their parameters and how many there are.
+
+        With the shape of one example, ``summary((1, 8, 8))``, also the shape of each layer's output.
+        """
+        rows = [("layer", "output", "parameters", "count")]
+        shape = input_shape
+        for i, layer in enumerate(self.layers):
+            if input_shape is not None:
+                shape = walk(self.layers[: i + 1], tuple(input_shape))
             own = [(name, p) for name, p in vars(layer).items() if isinstance(p, Parameter)]
             shapes = ", ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in own)
-            rows.append((repr(layer), shapes or "–", f"{sum(p.size for p in layer.parameters):,}"))
-        rows.append(("total", "", f"{sum(p.size for p in self.parameters):,}"))
-        return Table(rows)
+            count = sum(p.size for p in layer.parameters)
+            rows.append((repr(layer), shape and batch_of(shape), shapes or "–", f"{count:,}"))
+        rows.append(("total", "", "", f"{sum(p.size for p in self.parameters):,}"))
+        return Table(rows if input_shape else [(row[0], *row[2:]) for row in rows])
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"

@@ -16,6 +16,11 @@ def ones(n, dtype):
     return vector
 
 
+def sum_rows(a, out=None):
+    """out = a.sum(axis=0).   a (N, D) -> (D,)"""
+    return np.dot(ones(len(a), a.dtype), a, out=out)
+
+
 def total(a):
     """Sum of all numbers of a, as a Python float."""
     return float(np.vdot(ones(a.size, a.dtype), a))

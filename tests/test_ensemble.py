@@ -693,7 +693,7 @@ def forwarded():
         (
             lambda: Ensemble(small(), [0, 1]).backward(np.ones((2, 5, 3))),
             RuntimeError,
-            r"StackedDense\(2, 5, 3\).*forward",
+            r"StackedDense\(n_models=2, n_in=5, n_out=3\).*forward",
         ),
         (lambda: forwarded().backward(np.ones((5, 3))), ValueError, r"of shape \(2, 5, 3\), as forward returned"),
         (lambda: for_each_model(mean_squared_error)(np.ones((2, 3, 1)), np.ones(3)), ValueError, r"reshape\(-1, 1\)"),

@@ -1,10 +1,12 @@
 """Layers one by one: what each promises beyond the laws."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 
+import nnlib.layers
 from nnlib.activations import relu
 from nnlib.initializers import normal
 from nnlib.layers import (
@@ -249,31 +251,140 @@ def test_a_layer_says_what_comes_out_of_one_example(make, shapes):
 )  # fmt: skip
 def test_dense_layers_must_fit_each_other_with_other_layers_between(layer):
     width = layer.initialize(np.random.default_rng(0)).forward(np.ones((2, 3))).shape[1]
-    assert width == 3 * layer.width_factor
+    assert layer.out_shape((3,)) == (width,)
     Sequential(Dense(2, 3), layer, Dense(width, 1))
-    with pytest.raises(ValueError, match=f"gives {width} numbers, but Dense\\(4, 1\\) takes 4"):
+    with pytest.raises(ValueError, match=rf"gives x of shape \(N, .*{width}\), but Dense\(4, 1\) takes \(N, 4\): write"):
         Sequential(Dense(2, 3), layer, Dense(4, 1))
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------------
+
+IMAGE = (1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: [Conv2D(1, 8, 3), Conv2D(4, 8, 3)], r"\(N, 8, \?, \?\), but Conv2D\(4, 8.* write c_in=8$"),
+        (lambda: [Conv2D(1, 8, 3), Activation(relu), MaxPool2D(2), BatchNorm(4)], r"takes \(N, 4\) or .* write n=8$"),
+        (lambda: [Conv2D(1, 8, 3), InstanceNorm(4)], "write n=8"),
+        (lambda: [Dense(4, 6), BatchNorm(5), Activation(relu)], "write n=6"),
+        (lambda: [Dense(4, 6), LayerNorm(5)], "write n=6"),
+        (lambda: [Conv2D(1, 8, 3), Flatten(), Dense(30, 2)], r"\(N, 8·\?\), .*: n_in is a multiple of 8$"),
+        (lambda: [Conv2D(1, 8, 3), Flatten(), CReLU(), Dense(24, 2)], "n_in is a multiple of 16"),
+        (lambda: [GlobalAveragePool2D(), MaxPool2D(2)], r"it stands before Flatten"),
+        (lambda: [Conv2D(1, 8, 3), GlobalAveragePool2D(), Dense(6, 2)], "write n_in=8"),
+        (lambda: [Embedding(10, 4), LSTM(3, 5)], "write n_in=4"),
+        (lambda: [LSTM(3, 5, sequences=False), LSTM(5, 5)], r"\(N, 5\), but LSTM.* takes \(N, T, 5\)"),
+        (lambda: [Sequential(Dense(2, 3), Dense(3, 4)), Dense(5, 2)], "write n_in=4"),
+        (lambda: [Dense(2, 3), Residual(Dense(4, 4))], r"but Dense\(4, 4\) takes \(N, 4\): write n_in=3"),
+    ],
+)  # fmt: skip
+def test_layers_that_do_not_fit_are_refused_when_the_network_is_built(make, text):
+    with pytest.raises(ValueError, match=text):
+        Sequential(*make())
+
+
+def test_the_size_behind_flatten_is_told_as_soon_as_the_image_is_known():
+    def layers(n_in):
+        return Conv2D(1, 8, 3), MaxPool2D(2), Flatten(), Dense(n_in, 10)
+
+    Sequential(*layers(72), input_shape=IMAGE)
+    for n_in in (80, 8):
+        with pytest.raises(ValueError, match=r"Flatten\(\) gives x of shape \(N, 72\), .* write n_in=72"):
+            Sequential(*layers(n_in), input_shape=IMAGE)
+        network = Sequential(*layers(n_in), rng=np.random.default_rng(0))
+        with pytest.raises(ValueError, match="write n_in=72"):
+            network.forward(np.ones((5, *IMAGE)))
+    with pytest.raises(ValueError, match="padding makes it larger"):
+        Sequential(*layers(8), input_shape=(1, 2, 8))
+
+
+def test_a_residual_gives_back_the_shape_it_takes():
+    for branch in (Dense(3, 2),), (Dense(4, 4), CReLU()), (Conv2D(2, 3, 3, padding=1),), (LSTM(4, 5),):
+        with pytest.raises(ValueError, match="gives back the shape it takes"):
+            Residual(*branch)
+    strides = Residual(Conv2D(2, 2, 3))  # what this does shows with the first image
+    with pytest.raises(ValueError, match=r"\(N, 2, 5, 5\) -> \(N, 2, 3, 3\)"):
+        strides.out_shape((2, 5, 5))
+    with pytest.raises(ValueError, match=r"\(N, 2, 5, 5\) -> \(N, 2, 3, 3\)"):
+        alone(strides).forward(np.ones((4, 2, 5, 5)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Dense(3, 2), lambda: NTKDense(3, 2), lambda: DropConnect(3, 2, 0.5), lambda: Maxout(3, 2, 2), PReLU,
+     lambda: PReLU(3), RReLU, CReLU, lambda: Dropout(0.5), lambda: GaussianNoise(0.1), lambda: Activation(relu)],
+)  # fmt: skip
+@pytest.mark.parametrize("training", [False, True])
+def test_axes_between_batch_and_features_are_as_many_examples(make, training):
+    """(N, T, D) computes what (N T, D) computes."""
+    rng = np.random.default_rng(14)
+    x = rng.normal(size=(3, 4, 5, 3))
+    results = []
+    for given in (x, x.reshape(60, 3), x.swapaxes(0, 1).copy().swapaxes(0, 1)):
+        layer = alone(make())
+        out = layer.forward(given, training).copy()
+        assert out.shape[1:] == layer.out_shape(given.shape[1:])
+        dout = np.cos(np.arange(out.size)).reshape(out.shape)
+        results.append((out.ravel(), layer.backward(dout).copy().ravel(), layer.grad.copy()))
+    for result in results[1:]:
+        for one, other in zip(results[0], result):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_one_example_without_its_batch_is_told_so():
+    for layer, shape in ((Dense(4, 2), (4,)), (Conv2D(1, 2, 3), IMAGE), (LSTM(3, 2), (5, 3)), (BatchNorm(3), (3,))):
+        with pytest.raises(ValueError, match=rf"one example is x.reshape\(1, {str(shape)[1:].rstrip(',)')}"):
+            alone(layer).forward(np.ones(shape))
+
+
+def test_an_error_of_shapes_crosses_to_another_process():
+    with pytest.raises(ValueError) as caught:
+        Dense(2, 3).out_shape((4,))
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert type(copy) is ValueError
+    assert str(copy) == str(caught.value) == "Dense(2, 3) takes x of shape (N, 2), got (N, 4)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Dense(2, 3)", "DropConnect(2, 3, p=0.5)", "Dropout(p=0.5)", "GaussianNoise(std=0.1)", "Maxout(2, 3, pieces=4)",
+     "PReLU(1, slope=0.25)", "BatchNorm(3, momentum=0.1, eps=1e-05)", "GroupNorm(groups=2, n=4, eps=1e-05)",
+     "Conv2D(1, 8, size=3, stride=1, padding=1)", "Conv2D(1, 8, size=[3, 5], stride=1, padding=0)", "MaxPool2D(size=2)",
+     "LSTM(2, 3, sequences=True, truncate=None, forget_bias=1.0)", "Embedding(5, 2)", "Activation(relu)",
+     "Residual(Dense(2, 2), Activation(relu))", "AngularDense(2, 3)"],
+)  # fmt: skip
+def test_a_layer_is_written_as_the_call_that_makes_it(text):
+    made = eval(text, {**vars(nnlib.layers), "relu": relu})
+    assert repr(made) == text
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_layer_makes_its_arrays_once_and_anew_only_for_more():
+def test_all_shapes_of_a_name_lie_in_one_block_that_is_made_anew_only_for_more():
     layer = alone(Dense(2, 2))
     kept = layer.array("a", (5, 3))
     assert kept.dtype == np.float64
-    assert np.shares_memory(layer.array("a", (5, 3)), kept)
-    assert layer.array("b", (5, 3), bool).dtype == bool
-    fewer = layer.array("a", (2, 3))
-    assert fewer.shape == (2, 3)
-    assert np.shares_memory(fewer, kept)
-    assert layer.array("a", (5, 3)).shape == (5, 3)
-    assert np.shares_memory(layer.array("a", (5, 3)), kept)
-    for shape in ((6, 3), (5, 4), (6, 3)):
-        other = layer.array("a", shape)
-        assert other.shape == shape
-        assert not np.shares_memory(other, kept)
-        kept = other
+    for shape in ((5, 3), (2, 3), (3, 5), (1, 7), (5, 3)):
+        view = layer.array("a", shape)
+        assert view.shape == shape
+        assert view.flags.c_contiguous
+        assert np.shares_memory(view, kept)
+    assert not np.shares_memory(layer.array("b", (5, 3)), kept)
+    larger = layer.array("a", (6, 3))
+    assert not np.shares_memory(larger, kept)
+    assert np.shares_memory(layer.array("a", (5, 3)), larger)
+    assert sum(array.size for key, array in layer._arrays.items() if len(key) == 2 and key[0] == "a") == 18
+
+
+def test_an_array_has_the_dtype_that_is_asked_for():
+    layer = alone(Dense(2, 2))
+    truth = layer.array("a", (5, 3), bool)
+    assert truth.dtype == bool
+    assert layer.array("a", (5, 3)).dtype == np.float64
+    assert layer.array("a", (5, 3), bool) is truth
 
 
 def test_the_same_shape_again_gets_the_same_array():
@@ -285,17 +396,18 @@ def test_the_same_shape_again_gets_the_same_array():
 
 def test_what_came_through_the_door_before_comes_through_again_as_long_as_the_dtype_stays():
     layer, x = alone(Dense(2, 3)), np.ones((4, 2))
-    assert layer.at_the_door(x, 2) is x
-    assert layer.at_the_door(x, 2) is x
+    layer.forward(x)
+    assert layer.at_the_door(x) is x
     with pytest.raises(ValueError, match=r"\(N, 2\), got \(4, 1\)"):
-        layer.at_the_door(x[:, :1], 2)
+        layer.forward(x[:, :1])
+    assert layer.backward(np.ones((4, 3))).shape == (4, 2)  # what was refused changes nothing
     layer.initialize(np.random.default_rng(0), np.float32)
-    assert layer.at_the_door(x, 2).dtype == np.float32
+    assert layer.at_the_door(x).dtype == np.float32
     assert layer.forward(x).dtype == np.float32
     empty = np.empty((0, 2), np.float32)
     for _ in range(2):  # what was refused is refused again
         with pytest.raises(ValueError, match="at least one example"):
-            layer.at_the_door(empty, 2)
+            layer.at_the_door(empty)
 
 
 def test_activations_of_batches_of_changing_size_and_order_are_right():
@@ -308,23 +420,14 @@ def test_activations_of_batches_of_changing_size_and_order_are_right():
 
 def test_an_array_like_another_lies_like_it_in_memory():
     layer, x = alone(Dense(2, 2)), np.ones((5, 4, 3))
-    kept = layer.array_like("a", x)
-    assert kept.strides == x.strides
-    assert np.shares_memory(layer.array_like("a", x), kept)
-    assert np.shares_memory(layer.array_like("a", x[:2]), kept)
-    turned = np.ones((3, 4, 5)).transpose(2, 1, 0)
-    other = layer.array_like("a", turned)
-    assert other.shape == turned.shape
-    assert other.strides == turned.strides
-    assert not np.shares_memory(other, kept)
-    assert layer.array_like("a", turned) is other
-    narrow = turned[:, :, :2]  # the strides of the wide one
-    assert layer.array_like("a", narrow).shape == narrow.shape
-    swapped = np.ones((3, 5, 4)).transpose(1, 2, 0)
-    assert layer.array_like("a", swapped).strides == swapped.strides
-    other = layer.array_like("a", turned)
-    assert other.strides == turned.strides  # of the same shape as the one before
-    assert layer.array_like("a", turned.copy("K")) is other
+    turned, swapped = np.ones((3, 4, 5)).transpose(2, 1, 0), np.ones((3, 5, 4)).transpose(1, 2, 0)
+    for given in (x, x[:2], turned, swapped, turned, x):
+        like = layer.array_like("a", given)
+        assert like.shape == given.shape
+        assert like.strides == given.strides
+        assert np.shares_memory(like, layer.array("a", (60,)))
+    assert layer.array_like("a", x) is layer.array_like("a", x)
+    assert layer.array_like("a", turned[:, :, :2]).shape == (5, 4, 2)
 
 
 @pytest.mark.parametrize(
@@ -516,10 +619,10 @@ def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outs
         (lambda: GroupNorm(4, 6), ValueError, "evenly"),
         (lambda: alone(BatchNorm(3)).forward(np.ones((1, 3)), training=True), ValueError, "at least two values"),
         (lambda: alone(BatchNorm(3)).forward(np.ones((2, 3, 5))), ValueError, r"\(N, 3\) or \(N, 3, H, W\)"),
-        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 4))), ValueError, "make it for 4"),
-        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 4, 6, 6))), ValueError, "make it for 4"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 4))), ValueError, r"H, W\), got \(2, 4\)$"),
+        (lambda: alone(BatchNorm(3)).forward(np.ones((2, 4, 6, 6))), ValueError, r"got \(2, 4, 6, 6\)$"),
         (lambda: alone(BatchNorm(3)).forward(np.ones((2, 5, 3))), ValueError, r"LayerNorm\(3\)"),
-        (lambda: alone(LayerNorm(3)).forward(np.ones((2, 4))), ValueError, r"\(N, ..., 3\), got \(N, 4\)$"),
+        (lambda: alone(LayerNorm(3)).forward(np.ones((2, 4))), ValueError, r"\(N, ..., 3\), got \(2, 4\)$"),
         (lambda: alone(LayerNorm(3)).forward(np.ones((2, 3, 5, 5))), ValueError, r"take GroupNorm\(1, 3\)"),
         (lambda: alone(RMSNorm(3)).forward(np.ones((2, 3, 5, 5))), ValueError, r"take GroupNorm\(1, 3\)"),
         (lambda: alone(InstanceNorm(3)).forward(np.ones((2, 3))), ValueError, r"\(N, 3, H, W\)"),
@@ -529,7 +632,7 @@ def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outs
         (lambda: Conv2D(1, 1, 3, padding=-1), ValueError, "padding >= 0"),
         (lambda: alone(Conv2D(2, 1, 3)).forward(np.ones((1, 1, 5, 5))), ValueError, r"\(N, 2, H, W\)"),
         (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 1, 2, 5))), ValueError, "H >= 3.*padding"),
-        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 3, 5, 5))), ValueError, "make it for 3 channels"),
+        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 3, 5, 5))), ValueError, r"\(N, 1, H, W\) .*got \(1, 3, 5, 5\)$"),
         (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((2, 8, 8))), ValueError, "its one channel"),
         (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((2, 64))), ValueError, "before Flatten"),
         (lambda: MaxPool2D(0), ValueError, "positive size"),

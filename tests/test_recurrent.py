@@ -271,7 +271,7 @@ def test_an_embedding_adds_up_the_gradients_of_a_number_that_occurs_twice():
         (lambda: RNN(0, 3), ValueError, "positive sizes"),
         (lambda: LSTM(2, 3, truncate=0), ValueError, "positive sizes"),
         (lambda: made(RNN).forward(np.ones((T, D))), ValueError, r"\(N, T, 2\), got \(N, 2\)"),
-        (lambda: made(RNN).forward(np.ones((N, T, D + 1))), ValueError, r"\(N, T, 2\), got \(N, 6, 3\)"),
+        (lambda: made(RNN).forward(np.ones((N, T, D + 1))), ValueError, r"\(N, T, 2\), got \(3, 6, 3\)"),
         (lambda: made(LSTM).forward(sequence(), initial=(np.ones((N, H)),)), ValueError, "starts from 2"),
         (lambda: made(GRU).forward(sequence(), lengths=[1, 2]), ValueError, "3 whole numbers from 1 to 6"),
         (lambda: made(GRU).forward(sequence(), lengths=[1.0, 2.0, 3.0]), ValueError, "3 whole numbers from 1 to 6"),

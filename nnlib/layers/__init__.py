@@ -1,5 +1,6 @@
 """Layers: functions with memory; each takes a batch forward and the gradient of a loss back."""
 
+from nnlib.foreign import no_attribute
 from nnlib.layers.activation import Activation
 from nnlib.layers.angular import AngularDense
 from nnlib.layers.convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
@@ -42,3 +43,7 @@ __all__ = [
     "RReLU",
     "Residual",
 ]
+
+
+def __getattr__(name):
+    raise no_attribute("nnlib.layers", name)

@@ -13,8 +13,6 @@ class Activation(Layer):
         E.g. ``relu`` or ``leaky_relu(0.01)``.
     """
 
-    width_factor = 1
-
     def __init__(self, function):
         if not isinstance(function, activations.Elementwise):
             raise TypeError(
@@ -22,21 +20,18 @@ class Activation(Layer):
                 + (": call it with its parameter first" if callable(function) else "")
             )
         self.function = function
-        self.z = None
 
-    def forward(self, x, training=False):
-        self.z = x = self.at_the_door(x)
-        self.a = self.array_like("a", x)
-        self.function.f(x, self.a)
-        return self.a
+    def compute(self, z, training):
+        a = self.array_like("a", z)
+        self.function.f(z, a)
+        return a
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
+    def pull_back(self, da, input_gradient):
         if not input_gradient:
             return None
-        dz = self.array_like("dz", self.z)
-        self.function.df(self.z, self.a, dz)
-        dz *= dout
+        dz = self.array_like("dz", self.x)
+        self.function.df(self.x, self.out, dz)
+        dz *= da
         return dz
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib.initializers import xavier_normal
-from nnlib.layers.layer import Layer, whole
+from nnlib.layers.layer import Layer, axes, whole
 from nnlib.parameters import Parameter
 
 
@@ -50,10 +50,14 @@ class AngularDense(Layer):
             raise ValueError(f"AngularDense takes at least one input and one class, got ({n_in}, {n_classes})")
         self.n_in, self.n_classes, self.n_out = whole(n_in), whole(n_classes), 2 * whole(n_classes)
         self.W = Parameter((n_in, n_classes), init)
-        self.x = None
 
-    def forward(self, x, training=False):
-        self.x = x = self.at_the_door(x, self.n_in)
+    def out_shape(self, shape):
+        if axes(shape, 1) is None:
+            raise self.refusal(f"(N, {self.n_in})", shape)
+        self.check_features(shape, n_in=self.n_in)
+        return (self.n_out,)
+
+    def compute(self, x, training):
         W, k = self.W.value, self.n_classes
         self.x_norm, self.W_norm = np.sqrt(np.vecdot(x, x)), np.sqrt(np.vecdot(W, W, axis=0))
         out = self.array("out", (len(x), 2 * k))
@@ -62,8 +66,7 @@ class AngularDense(Layer):
         np.minimum(out[:, k:], out[:, :k], out=out[:, k:])  # rounding must not put it above
         return out
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x is None else (len(self.x), self.n_out))
+    def pull_back(self, dout, input_gradient):
         dz, dlow = dout[:, : self.n_classes], dout[:, self.n_classes :]
         dx, dW = lowest_products_backward(dlow, self.x, self.W.value, self.x_norm, self.W_norm)
         np.matmul(self.x.T, dz, out=self.W.grad)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nnlib.initializers import he_normal, zeros
-from nnlib.layers.layer import Layer, example, whole
+from nnlib.layers.layer import Layer, axes, fits, known, whole
 from nnlib.parameters import Parameter
 
 
 def output_size(size, kernel, stride, padding):
-    """How many places a window of ``kernel`` takes on ``size`` numbers with ``padding`` zeros on both sides."""
-    return (size + 2 * padding - kernel) // stride + 1
+    """How many places a window of ``kernel`` takes on ``size`` numbers with ``padding`` zeros on both sides; None for
+    an unknown size."""
+    return (size + 2 * padding - kernel) // stride + 1 if known(size) else None
 
 
 def convolve(x, W, b, stride=1, padding=0):
@@ -125,14 +126,9 @@ def row_by_row(W, out):
     return out
 
 
-def known(function, n, *arguments):
-    """function(n, ...), or None where n is not known yet."""
-    return None if n is None else function(n, *arguments)
-
-
 def too_small(sizes, at_least):
     """Whether an image of ``sizes``, as far as they are known, leaves no place for a window."""
-    return any(n is not None and n < least for n, least in zip(sizes, at_least))
+    return any(known(size) and size < least for size, least in zip(sizes, at_least))
 
 
 def image_mend(shape):
@@ -185,18 +181,16 @@ class Conv2D(ImageLayer):
         self.b = Parameter((self.c_out,), zeros, decay=False)
 
     def out_shape(self, shape):
-        (kh, kw), p = self.size, self.padding
-        at_least = kh - 2 * p, kw - 2 * p
-        if len(shape) != 3 or shape[0] not in (self.c_in, None) or too_small(shape[1:], at_least):
-            mend = ": padding makes it larger" if len(shape) == 3 else image_mend(shape)
-            mend = (
-                f": make it for {shape[0]} channels" if len(shape) == 3 and shape[0] not in (self.c_in, None) else mend
-            )
-            raise ValueError(
-                f"{self!r} takes x of shape (N, {self.c_in}, H, W) "
-                f"with H >= {at_least[0]} and W >= {at_least[1]}, got {example(shape)}{mend}"
-            )
-        return (self.c_out, *(known(output_size, n, k, self.stride, p) for n, k in zip(shape[1:], self.size)))
+        (kh, kw), p, image = self.size, self.padding, axes(shape, 3)
+        wanted = f"(N, {self.c_in}, H, W) with H >= {kh - 2 * p} and W >= {kw - 2 * p}"
+        if image is None:
+            raise self.refusal(wanted, shape, image_mend(shape))
+        c, h, w = image
+        if not fits(c, self.c_in):
+            raise self.refusal(wanted, shape, c_in=c)
+        if too_small((h, w), (kh - 2 * p, kw - 2 * p)):
+            raise self.refusal(wanted, shape, ": padding makes it larger")
+        return self.c_out, output_size(h, kh, self.stride, p), output_size(w, kw, self.stride, p)
 
     def compute(self, x, training):
         x = self.rows_first("x", x)
@@ -216,7 +210,7 @@ class Conv2D(ImageLayer):
         return {
             "c_in": self.c_in,
             "c_out": self.c_out,
-            "size": list(self.size),
+            "size": self.size[0] if self.size[0] == self.size[1] else list(self.size),
             "stride": self.stride,
             "padding": self.padding,
         }
@@ -233,12 +227,13 @@ class Pool(ImageLayer):
         self.size = whole(size)
 
     def out_shape(self, shape):
-        if len(shape) != 3 or too_small(shape[1:], (self.size, self.size)):
-            mend = ": a smaller window, or none" if len(shape) == 3 else image_mend(shape)
-            raise ValueError(
-                f"{self!r} takes x of shape (N, C, H, W), H and W at least {self.size}, got {example(shape)}{mend}"
-            )
-        return (shape[0], *(known(int.__floordiv__, n, self.size) for n in shape[1:]))
+        image, wanted = axes(shape, 3), f"(N, C, H, W), H and W at least {self.size}"
+        if image is None:
+            raise self.refusal(wanted, shape, image_mend(shape))
+        if too_small(image[1:], (self.size, self.size)):
+            raise self.refusal(wanted, shape, ": a smaller window, or none")
+        c, h, w = image
+        return c, output_size(h, self.size, self.size, 0), output_size(w, self.size, self.size, 0)
 
     def places(self, x, axis):
         """For each place in a window along one axis: the view of the numbers of x that stand there."""
@@ -333,9 +328,10 @@ class GlobalAveragePool2D(Layer):
     """The mean of each channel: (N, C, H, W) -> (N, C)."""
 
     def out_shape(self, shape):
-        if len(shape) != 3:
-            raise ValueError(f"{self!r} takes x of shape (N, C, H, W), got {example(shape)}{image_mend(shape)}")
-        return shape[:1]
+        image = axes(shape, 3)
+        if image is None:
+            raise self.refusal("(N, C, H, W)", shape, image_mend(shape))
+        return image[:1]
 
     def compute(self, x, training):
         return x.mean(axis=(2, 3))

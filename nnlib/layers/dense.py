@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from nnlib.initializers import he_normal, normal, zeros
-from nnlib.layers.layer import Layer, whole
+from nnlib.layers.layer import Layer, rows, whole
 from nnlib.parameters import Parameter
-from nnlib.reductions import ones
+from nnlib.reductions import sum_rows
 
 
 def affine(x, W, b, out=None):
@@ -20,14 +20,14 @@ def affine(x, W, b, out=None):
 def affine_backward(dout, x, W, dW, db, dx=None):
     """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T.   Skips dx where ``dx`` is None."""
     np.dot(x.T, dout, out=dW)  # each weight: its input times its error, over the batch
-    np.dot(ones(len(x), x.dtype), dout, out=db)  # a bias is a weight whose input is always 1
+    sum_rows(dout, out=db)  # a bias is a weight whose input is always 1
     if dx is not None:
         np.dot(dout, W.T, out=dx)
     return dx
 
 
 class Dense(Layer):
-    """out = x @ W + b.
+    """out = x @ W + b.   x (N, n_in) -> (N, n_out), or with any axes between: (N, T, n_in) -> (N, T, n_out)
 
     Parameters
     ----------
@@ -53,16 +53,20 @@ class Dense(Layer):
         self.n_in, self.n_out = whole(n_in), whole(n_out)
         self.W = Parameter((n_in, n_out), init)
         self.b = Parameter((n_out,), zeros, decay=False)
-        self.x = None
 
-    def forward(self, x, training=False):
-        self.x = x = self.at_the_door(x, self.n_in)
-        return affine(x, self.W.value, self.b.value, out=self.array("out", (len(x), self.n_out)))
+    def out_shape(self, shape):
+        self.check_features(shape, n_in=self.n_in)
+        return *shape[:-1], self.n_out
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x is None else (len(self.x), self.n_out))
+    def compute(self, x, training):
+        out = self.array("out", (*x.shape[:-1], self.n_out))
+        affine(rows(x), self.W.value, self.b.value, out=rows(out))
+        return out
+
+    def pull_back(self, dout, input_gradient):
         dx = self.array("dx", self.x.shape) if input_gradient else None  # nobody reads the first layer's
-        return affine_backward(dout, self.x, self.W.value, self.W.grad, self.b.grad, dx)
+        affine_backward(rows(dout), rows(self.x), self.W.value, self.W.grad, self.b.grad, dx if dx is None else rows(dx))
+        return dx
 
     @property
     def settings(self):
@@ -81,15 +85,14 @@ class NTKDense(Dense):
         super().__init__(n_in, n_out, init)
         self.scale = 1.0 / math.sqrt(n_in)
 
-    def forward(self, x, training=False):
-        self.x = x = self.at_the_door(x, self.n_in)
-        out = np.matmul(x, self.W.value, out=self.array("out", (len(x), self.n_out)))
+    def compute(self, x, training):
+        out = np.matmul(x, self.W.value, out=self.array("out", (*x.shape[:-1], self.n_out)))
         out *= self.scale
         out += self.b.value
         return out
 
-    def backward(self, dout, input_gradient=True):
-        dx = super().backward(dout, input_gradient)
+    def pull_back(self, dout, input_gradient):
+        dx = super().pull_back(dout, input_gradient)
         self.W.grad[...] *= self.scale
         if dx is not None:
             dx *= self.scale

@@ -27,26 +27,20 @@ class Dropout(Layer):
         Probability with which a unit is silenced, 0 <= p < 1.
     """
 
-    width_factor = 1
-
     def __init__(self, p):
         if not 0.0 <= p < 1.0:
             raise ValueError(f"Dropout silences with a probability p, 0 <= p < 1, got {p!r}")
         self.p = float(p)
-        self.shape = None
 
     def prepare(self, rng, dtype):
         super().prepare(rng, dtype)
         (self.rng,) = rng.spawn(1)  # its own stream: the first values of later layers do not depend on it
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x)
-        self.shape = x.shape
+    def compute(self, x, training):
         self.mask = keep_mask(self.rng, x.shape, self.p, self.array("mask", x.shape)) if training and self.p else None
         return x if self.mask is None else np.multiply(x, self.mask, out=self.array("out", x.shape))
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, self.shape)
+    def pull_back(self, dout, input_gradient):
         return dout if self.mask is None else np.multiply(dout, self.mask, out=self.array("dx", dout.shape))
 
     @property

@@ -3,37 +3,36 @@
 import numpy as np
 
 from nnlib.initializers import he_normal, zeros
-from nnlib.layers.layer import Layer, whole
+from nnlib.layers.layer import Layer, rows, whole
 from nnlib.parameters import Parameter
 
 
 class CReLU(Layer):
     """out = [max(0, z), max(0, -z)]: twice as many units, and nothing is lost, z = left - right   (Shang et al. 2016).
 
-    z (N, D) -> (N, 2 D)
+    z (N, ..., D) -> (N, ..., 2 D)
     """
 
-    width_factor = 2
+    def out_shape(self, shape):
+        if not shape:
+            raise self.refusal("(N, D)", shape)
+        d = shape[-1]
+        return *shape[:-1], d if d in (None, ...) else 2 * d
 
-    def __init__(self):
-        self.z = None
-
-    def forward(self, x, training=False):
-        self.z = x = self.at_the_door(x)
-        d = x.shape[-1]
-        out = self.array("out", (*x.shape[:-1], 2 * d))
-        np.maximum(x, 0.0, out=out[..., :d])
-        np.subtract(out[..., :d], x, out=out[..., d:])  # max(0, -z) = max(0, z) - z
+    def compute(self, z, training):
+        d = z.shape[-1]
+        out = self.array("out", (*z.shape[:-1], 2 * d))
+        left, right = out[..., :d], out[..., d:]
+        np.maximum(z, 0.0, out=left)
+        np.subtract(left, z, out=right)  # max(0, -z) = max(0, z) - z
         return out
 
-    def backward(self, dout, input_gradient=True):
-        shape = None if self.z is None else (*self.z.shape[:-1], 2 * self.z.shape[-1])
-        dout = self.gradient_at_the_door(dout, shape)
+    def pull_back(self, dout, input_gradient):
         if not input_gradient:
             return None
-        d = self.z.shape[-1]
-        dz = np.multiply(dout[..., :d], self.z > 0.0, out=self.array("dz", self.z.shape))
-        dz -= dout[..., d:] * (self.z < 0.0)
+        z, d = self.x, self.x.shape[-1]
+        dz = np.multiply(dout[..., :d], z > 0.0, out=self.array("dz", z.shape))
+        dz -= dout[..., d:] * (z < 0.0)
         return dz
 
 
@@ -75,17 +74,20 @@ class Maxout(Layer):
         self.n_in, self.n_out, self.pieces = whole(n_in), whole(n_out), whole(pieces)
         self.W = Parameter((pieces, n_in, n_out), init)
         self.b = Parameter((pieces, n_out), zeros, decay=False)
-        self.x = None
 
-    def forward(self, x, training=False):
-        self.x = x = self.at_the_door(x, self.n_in)
-        out, self.winner = maxout(x, self.W.value, self.b.value)
-        return out
+    def out_shape(self, shape):
+        self.check_features(shape, n_in=self.n_in)
+        return *shape[:-1], self.n_out
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.x is None else (len(self.x), self.n_out))
-        dx = self.array("dx", self.x.shape) if input_gradient else None
-        return maxout_backward(dout, self.x, self.W.value, self.winner, self.W.grad, self.b.grad, dx)
+    def compute(self, x, training):
+        out, self.winner = maxout(rows(x), self.W.value, self.b.value)
+        return out.reshape(*x.shape[:-1], self.n_out)
+
+    def pull_back(self, dout, input_gradient):
+        x, dx = rows(self.x), self.array("dx", self.x.shape) if input_gradient else None
+        own = dx if dx is None else rows(dx)
+        maxout_backward(rows(dout), x, self.W.value, self.winner, self.W.grad, self.b.grad, own)
+        return dx
 
     @property
     def settings(self):

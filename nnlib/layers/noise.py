@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib.initializers import he_normal
-from nnlib.layers.dense import Dense, affine
+from nnlib.layers.dense import Dense
 from nnlib.layers.dropout import keep_mask
 from nnlib.layers.layer import Layer
 
@@ -13,21 +13,16 @@ class GaussianNoise(Layer):
     network's slope (Bishop 1995).
     """
 
-    width_factor = 1
-
     def __init__(self, std):
         if not std >= 0.0:
             raise ValueError(f"GaussianNoise takes a standard deviation >= 0, got {std!r}")
         self.std = float(std)
-        self.shape = None
 
     def prepare(self, rng, dtype):
         super().prepare(rng, dtype)
         (self.rng,) = rng.spawn(1)
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x)
-        self.shape = x.shape
+    def compute(self, x, training):
         if not (training and self.std):
             return x
         out = self.rng.standard_normal(dtype=self.dtype, out=self.array("out", x.shape))
@@ -35,8 +30,8 @@ class GaussianNoise(Layer):
         out += x
         return out
 
-    def backward(self, dout, input_gradient=True):
-        return self.gradient_at_the_door(dout, self.shape)
+    def pull_back(self, dout, input_gradient):
+        return dout
 
     @property
     def settings(self):
@@ -60,23 +55,22 @@ class DropConnect(Dense):
         super().prepare(rng, dtype)
         (self.rng,) = rng.spawn(1)
 
-    def forward(self, x, training=False):
+    def compute(self, x, training):
         self.mask = None
         if not (training and self.p):
-            return super().forward(x, training)
-        self.x = x = self.at_the_door(x, self.n_in)
+            return super().compute(x, training)
         self.mask = keep_mask(self.rng, self.W.shape, self.p, self.array("mask", self.W.shape))
         self.thinned = self.W.value * self.mask
-        return affine(x, self.thinned, self.b.value, out=self.array("out", (len(x), self.n_out)))
+        out = np.matmul(x, self.thinned, out=self.array("out", (*x.shape[:-1], self.n_out)))
+        out += self.b.value
+        return out
 
-    def backward(self, dout, input_gradient=True):
-        if self.x is None or self.mask is None:
-            return super().backward(dout, input_gradient)
-        dx = super().backward(dout, input_gradient=False)
+    def pull_back(self, dout, input_gradient):
+        if self.mask is None:
+            return super().pull_back(dout, input_gradient)
+        super().pull_back(dout, input_gradient=False)
         self.W.grad[...] *= self.mask
-        if input_gradient:
-            dx = np.matmul(np.asarray(dout, self.dtype), self.thinned.T, out=self.array("dx", self.x.shape))
-        return dx
+        return np.matmul(dout, self.thinned.T, out=self.array("dx", self.x.shape)) if input_gradient else None
 
     @property
     def settings(self):

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from nnlib.initializers import constant, zeros
-from nnlib.layers.layer import Layer, example, positive_eps, whole
+from nnlib.layers.layer import Layer, axes, fits, positive_eps, whole
 from nnlib.parameters import Parameter
 from nnlib.reductions import along_long_rows, ones
 
@@ -71,7 +71,6 @@ class Normalization(Layer):
         1 and 0 at first; penalties leave both alone.
     """
 
-    width_factor = 1
     feature_axis = 1  # of (N, D) and of (N, C, H, W)
 
     def __init__(self, n, eps=EPS):
@@ -82,12 +81,13 @@ class Normalization(Layer):
         self.beta = Parameter((n,), zeros, decay=False)
 
     def out_shape(self, shape):
-        if len(shape) not in (1, 3) or shape[0] not in (self.n, None):
-            mend = f": make it for {shape[0]}" if len(shape) in (1, 3) else ""
-            mend = f": LayerNorm({shape[1]}) takes each step of a sequence" if len(shape) == 2 else mend
-            raise ValueError(
-                f"{self!r} takes x of shape (N, {self.n}) or (N, {self.n}, H, W), got {example(shape)}{mend}"
-            )
+        wanted = f"(N, {self.n}) or (N, {self.n}, H, W)"
+        sizes = axes(shape, 1) or axes(shape, 3)  # a row of features where both are possible
+        if sizes is None:
+            mend = f": LayerNorm({shape[1]}) takes each step of a sequence" if len(shape) == 2 else ""
+            raise self.refusal(wanted, shape, mend)
+        if not fits(sizes[0], self.n):
+            raise self.refusal(wanted, shape, n=sizes[0])
         return shape
 
     @property
@@ -223,8 +223,6 @@ class RMSNorm(Layer):
     gamma : Parameter (n,)
     """
 
-    width_factor = 1
-
     def __init__(self, n, eps=EPS):
         if n < 1:
             raise ValueError(f"RMSNorm takes at least one feature, got {n}")
@@ -256,9 +254,9 @@ class RMSNorm(Layer):
 
 def last_axis_is(layer, shape):
     """The shape of one example of ``layer.n`` features, or an error."""
-    if not shape or shape[-1] not in (layer.n, None):
+    if not shape or not fits(shape[-1], layer.n):
         mend = f": for images take GroupNorm(1, {shape[0]})" if len(shape) == 3 else ""
-        raise ValueError(f"{layer!r} takes x of shape (N, ..., {layer.n}), got {example(shape)}{mend}")
+        raise layer.refusal(f"(N, ..., {layer.n})", shape, mend, n=shape[-1] if shape else None)
     return shape
 
 
@@ -311,9 +309,12 @@ class InstanceNorm(GroupNorm):
         super().__init__(n, n, eps)
 
     def out_shape(self, shape):
-        if len(shape) != 3 or shape[0] not in (self.n, None) or shape[1:] == (1, 1):
-            raise ValueError(f"{self!r} takes x of shape (N, {self.n}, H, W), H W >= 2, got {example(shape)}")
-        return shape
+        image, wanted = axes(shape, 3), f"(N, {self.n}, H, W), H W >= 2"
+        if image is None or image[1:] == (1, 1):
+            raise self.refusal(wanted, shape)
+        if not fits(image[0], self.n):
+            raise self.refusal(wanted, shape, n=image[0])
+        return image
 
     @property
     def settings(self):

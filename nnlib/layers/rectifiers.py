@@ -3,12 +3,13 @@
 import numpy as np
 
 from nnlib.initializers import constant
-from nnlib.layers.layer import Layer, whole
+from nnlib.layers.layer import Layer, rows, whole
 from nnlib.parameters import Parameter
+from nnlib.reductions import sum_rows
 
 
 def prelu(z, slope, out=None):
-    """out = max(0, z) + slope min(0, z).   z (N, D), slope (D,) or (1,) -> (N, D)"""
+    """out = max(0, z) + slope min(0, z).   z (N, ..., D), slope (D,), (1,) or as z"""
     out = np.minimum(z, 0.0, out=out)
     out *= slope
     out += np.maximum(z, 0.0)
@@ -20,7 +21,7 @@ def prelu_backward(dout, z, slope, dslope, dz=None):
     negative = np.minimum(z, 0.0)
     negative *= dout
     if dslope is not None:
-        dslope[...] = negative.sum(axis=0) if len(dslope) > 1 else negative.sum()
+        dslope[...] = sum_rows(rows(negative)) if len(dslope) > 1 else negative.sum()
     if dz is not None:
         positive = np.greater(z, 0.0).astype(z.dtype)
         np.multiply(dout, positive + slope * (1.0 - positive), out=dz)
@@ -33,26 +34,26 @@ class PReLU(Layer):
     Parameters
     ----------
     n : int
-        1: one slope for all units; D: one for each of the D units.
+        1: one slope for all units; D: one for each of the D units, along the last axis.
     slope : float
         First value, 0.25 as in the paper.  Penalties leave it alone: decay would pull it to ReLU.
     """
 
-    width_factor = 1
-
     def __init__(self, n=1, slope=0.25):
         self.n, self.first_slope = whole(n), float(slope)
         self.slope = Parameter((n,), constant(slope), decay=False)
-        self.z = None
 
-    def forward(self, x, training=False):
-        self.z = x = self.at_the_door(x, None if self.n == 1 else self.n)
-        return prelu(x, self.slope.value, out=self.array("out", x.shape))
+    def out_shape(self, shape):
+        if self.n > 1:
+            self.check_features(shape, n=self.n)
+        return shape
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
-        dz = self.array("dz", self.z.shape) if input_gradient else None
-        return prelu_backward(dout, self.z, self.slope.value, self.slope.grad, dz)
+    def compute(self, z, training):
+        return prelu(z, self.slope.value, out=self.array("out", z.shape))
+
+    def pull_back(self, dout, input_gradient):
+        dz = self.array("dz", self.x.shape) if input_gradient else None
+        return prelu_backward(dout, self.x, self.slope.value, self.slope.grad, dz)
 
     @property
     def settings(self):
@@ -64,32 +65,27 @@ class RReLU(Layer):
     its mean (low + high) / 2 otherwise   (Xu et al. 2015; the bounds 1/8 and 1/3 are those of PyTorch).
     """
 
-    width_factor = 1
-
     def __init__(self, low=1 / 8, high=1 / 3):
         if not 0.0 <= low <= high:
             raise ValueError(f"RReLU takes 0 <= low <= high, got {low!r} and {high!r}")
         self.low, self.high = float(low), float(high)
-        self.z = None
 
     def prepare(self, rng, dtype):
         super().prepare(rng, dtype)
         (self.rng,) = rng.spawn(1)
 
-    def forward(self, x, training=False):
-        self.z = x = self.at_the_door(x)
+    def compute(self, z, training):
         if training:
-            self.drawn = self.rng.random(x.shape, self.dtype, out=self.array("slopes", x.shape))
+            self.drawn = self.rng.random(z.shape, self.dtype, out=self.array("slopes", z.shape))
             self.drawn *= self.high - self.low
             self.drawn += self.low
         else:
             self.drawn = 0.5 * (self.low + self.high)
-        return prelu(x, self.drawn, out=self.array("out", x.shape))
+        return prelu(z, self.drawn, out=self.array("out", z.shape))
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, None if self.z is None else self.z.shape)
-        dz = self.array("dz", self.z.shape) if input_gradient else None
-        return prelu_backward(dout, self.z, self.drawn, None, dz)
+    def pull_back(self, dout, input_gradient):
+        dz = self.array("dz", self.x.shape) if input_gradient else None
+        return prelu_backward(dout, self.x, self.drawn, None, dz)
 
     @property
     def settings(self):

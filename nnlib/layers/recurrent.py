@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlib.activations import sigmoid
 from nnlib.initializers import normal, orthogonal, xavier_uniform, zeros
-from nnlib.layers.layer import Layer, example, whole
+from nnlib.layers.layer import Layer, axes, fits, whole
 from nnlib.layers.lstm_sequence import lstm_backward, lstm_forward, lstm_gradients
 from nnlib.parameters import Parameter
 
@@ -186,9 +186,12 @@ class Recurrent(Layer):
         self.b = Parameter((width,), zeros, decay=False)
 
     def out_shape(self, shape):
-        if len(shape) != 2 or shape[1] not in (self.n_in, None):
-            raise ValueError(f"{self!r} takes x of shape (N, T, {self.n_in}), got {example(shape)}")
-        return (shape[0], self.n_hidden) if self.sequences else (self.n_hidden,)
+        sequence, wanted = axes(shape, 2), f"(N, T, {self.n_in})"
+        if sequence is None:
+            raise self.refusal(wanted, shape)
+        if not fits(sequence[1], self.n_in):
+            raise self.refusal(wanted, shape, n_in=sequence[1])
+        return (sequence[0], self.n_hidden) if self.sequences else (self.n_hidden,)
 
     def forward(self, x, training=False, initial=None, lengths=None):
         """h for every step (or the last).
@@ -411,9 +414,11 @@ class Embedding(Layer):
             raise ValueError(f"Embedding takes positive sizes, got {n} and {n_out}")
         self.n, self.n_out = whole(n), whole(n_out)
         self.W = Parameter((n, n_out), init or normal(1.0))
-        self.x = None
 
-    def at_the_door(self, x, n_in=None):
+    def out_shape(self, shape):
+        return *shape, self.n_out
+
+    def at_the_door(self, x):
         if self.dtype is None:
             return super().at_the_door(x)  # raises with the mend
         x = np.asarray(x)
@@ -425,13 +430,11 @@ class Embedding(Layer):
             )
         return x
 
-    def forward(self, x, training=False):
-        self.x = self.at_the_door(x)
-        return self.W.value[self.x]
+    def compute(self, x, training):
+        return self.W.value[x]
 
-    def backward(self, dout, input_gradient=True):
+    def pull_back(self, dout, input_gradient):
         """Fill the rows' gradients; whole numbers have none, so zeros come back."""
-        dout = self.gradient_at_the_door(dout, None if self.x is None else (*self.x.shape, self.n_out))
         self.W.grad[...] = 0.0
         np.add.at(self.W.grad, self.x, dout)
         return np.zeros(self.x.shape, self.dtype) if input_gradient else None

@@ -1,28 +1,30 @@
 """Layers that change the shape or the path of a signal and not its numbers: Flatten and Residual."""
 
+import math
+
 import numpy as np
 
-from nnlib.layers.layer import Layer
+from nnlib.layers.layer import DoesNotFit, Layer, MultipleOf, agree, batch_of, known, walk
 
 
 class Flatten(Layer):
     """x (N, ...) -> (N, D): the numbers of each example in one row."""
 
-    def __init__(self):
-        self.shape = None
+    def out_shape(self, shape):
+        if ... in shape:
+            return (None,)
+        factor = math.prod(size for size in shape if known(size))
+        return (factor if all(map(known, shape)) else MultipleOf(factor),)
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x)
-        self.shape = x.shape
+    def compute(self, x, training):
         if x.flags.c_contiguous:
             return x.reshape(len(x), -1)
         out = self.array("out", (len(x), x.size // len(x)))
         np.copyto(out.reshape(x.shape), x)
         return out
 
-    def backward(self, dout, input_gradient=True):
-        shape = None if self.shape is None else (self.shape[0], int(np.prod(self.shape[1:])))
-        return self.gradient_at_the_door(dout, shape).reshape(self.shape)
+    def pull_back(self, dout, input_gradient):
+        return dout.reshape(self.x.shape)
 
 
 class Residual(Layer):
@@ -38,29 +40,34 @@ class Residual(Layer):
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise TypeError(f"Residual takes the layers of its branch, got {layers!r}")
         self.layers = tuple(layers)
-        self.shape = None
+        given = self.out_shape((...,))
+        if not self.takes(given):  # what comes out must be able to go in
+            raise ValueError(f"the branch of a Residual gives back the shape it takes, got {self!r}")
 
     @property
     def children(self):
         return self.layers
 
-    def forward(self, x, training=False):
-        x = self.at_the_door(x)
-        self.shape = x.shape
+    def out_shape(self, shape):
+        out = walk(self.layers, shape)
+        if not agree(shape, out):
+            raise DoesNotFit(
+                f"the branch of a Residual gives back the shape it takes, got {batch_of(shape)} -> {batch_of(out)}"
+            )
+        return out
+
+    def compute(self, x, training):
         branch = x
         for layer in self.layers:
             branch = layer.forward(branch, training)
-        if branch.shape != x.shape:
-            raise ValueError(f"the branch of a Residual gives back the shape it takes, got {x.shape} -> {branch.shape}")
         return np.add(x, branch, out=self.array("out", x.shape))
 
-    def backward(self, dout, input_gradient=True):
-        dout = self.gradient_at_the_door(dout, self.shape)
+    def pull_back(self, dout, input_gradient):
         dbranch = dout
         for layer in self.layers[:0:-1]:
             dbranch = layer.backward(dbranch)
         dbranch = self.layers[0].backward(dbranch, input_gradient)
-        return np.add(dout, dbranch, out=self.array("dx", self.shape)) if input_gradient else None
+        return np.add(dout, dbranch, out=self.array("dx", self.x.shape)) if input_gradient else None
 
     @property
     def settings(self):
