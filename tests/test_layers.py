@@ -10,6 +10,7 @@ import nnlib.layers
 from nnlib.activations import relu
 from nnlib.initializers import normal
 from nnlib.layers import (
+    GRU,
     LSTM,
     RNN,
     Activation,
@@ -253,7 +254,9 @@ def test_dense_layers_must_fit_each_other_with_other_layers_between(layer):
     width = layer.initialize(np.random.default_rng(0)).forward(np.ones((2, 3))).shape[1]
     assert layer.out_shape((3,)) == (width,)
     Sequential(Dense(2, 3), layer, Dense(width, 1))
-    with pytest.raises(ValueError, match=rf"gives x of shape \(N, .*{width}\), but Dense\(4, 1\) takes \(N, 4\): write"):
+    with pytest.raises(
+        ValueError, match=rf"gives x of shape \(N, .*{width}\), but Dense\(4, 1\) takes \(N, 4\): write"
+    ):
         Sequential(Dense(2, 3), layer, Dense(4, 1))
 
 
@@ -298,6 +301,21 @@ def test_the_size_behind_flatten_is_told_as_soon_as_the_image_is_known():
             network.forward(np.ones((5, *IMAGE)))
     with pytest.raises(ValueError, match="padding makes it larger"):
         Sequential(*layers(8), input_shape=(1, 2, 8))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: [Dense(3, 4), LSTM(4, 5), Dense(5, 2)],  # of each step
+        lambda: [Embedding(10, 4), Flatten(), Dense(20, 2)],
+        lambda: [Activation(relu), Conv2D(3, 4, 3)],
+        lambda: [Residual(Conv2D(3, 3, 3, padding=1)), Flatten(), Dense(75, 2)],
+        lambda: [CReLU(), Flatten(), Dense(7, 2)],
+        lambda: [GRU(3, 4, sequences=False), BatchNorm(4), Dense(4, 1)],
+    ],
+)
+def test_what_may_fit_is_not_refused_when_the_network_is_built(make):
+    Sequential(*make())
 
 
 def test_a_residual_gives_back_the_shape_it_takes():
@@ -632,7 +650,11 @@ def test_a_door_opens_at_the_last_number_that_means_something(make, inside, outs
         (lambda: Conv2D(1, 1, 3, padding=-1), ValueError, "padding >= 0"),
         (lambda: alone(Conv2D(2, 1, 3)).forward(np.ones((1, 1, 5, 5))), ValueError, r"\(N, 2, H, W\)"),
         (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 1, 2, 5))), ValueError, "H >= 3.*padding"),
-        (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 3, 5, 5))), ValueError, r"\(N, 1, H, W\) .*got \(1, 3, 5, 5\)$"),
+        (
+            lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((1, 3, 5, 5))),
+            ValueError,
+            r"\(N, 1, H, W\) .*got \(1, 3, 5, 5\)$",
+        ),
         (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((2, 8, 8))), ValueError, "its one channel"),
         (lambda: alone(Conv2D(1, 1, 3)).forward(np.ones((2, 64))), ValueError, "before Flatten"),
         (lambda: MaxPool2D(0), ValueError, "positive size"),

@@ -80,8 +80,12 @@ def with_nan(x):
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 SHAPES = [
-    (lambda: Sequential(Dense(2, 3), Activation(relu), Dense(4, 1)), ValueError, r"Activation\(relu\) gives x of shape \(N, 3\)"),
-    (lambda: Sequential(Dense(2, 3), CReLU(), Dense(3, 1)), ValueError, r"\(N, 6\), but .* write n_in=6"),
+    (
+        lambda: Sequential(Dense(2, 3), Activation(relu), Dense(4, 1)),
+        ValueError,
+        r"gives x of shape \(N, …, 3\)",
+    ),
+    (lambda: Sequential(Dense(2, 3), CReLU(), Dense(3, 1)), ValueError, r"\(N, …, 6\), but .* write n_in=6"),
     (lambda: small().forward(np.ones((10, 2, 2))), ValueError, r"put Flatten\(\) before it"),
     (lambda: small().forward(np.ones(4)), ValueError, r"x\.reshape\(1, 4\)"),
     (lambda: small().predict(np.ones((2, 5))), ValueError, r"\(N, 4\), got \(2, 5\)"),

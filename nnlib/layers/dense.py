@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from nnlib.initializers import he_normal, normal, zeros
-from nnlib.layers.layer import Layer, rows, whole
+from nnlib.layers.layer import Layer, rows, whole, with_last
 from nnlib.parameters import Parameter
 from nnlib.reductions import sum_rows
 
@@ -56,7 +56,7 @@ class Dense(Layer):
 
     def out_shape(self, shape):
         self.check_features(shape, n_in=self.n_in)
-        return *shape[:-1], self.n_out
+        return with_last(shape, self.n_out)
 
     def compute(self, x, training):
         out = self.array("out", (*x.shape[:-1], self.n_out))
@@ -65,7 +65,9 @@ class Dense(Layer):
 
     def pull_back(self, dout, input_gradient):
         dx = self.array("dx", self.x.shape) if input_gradient else None  # nobody reads the first layer's
-        affine_backward(rows(dout), rows(self.x), self.W.value, self.W.grad, self.b.grad, dx if dx is None else rows(dx))
+        affine_backward(
+            rows(dout), rows(self.x), self.W.value, self.W.grad, self.b.grad, dx if dx is None else rows(dx)
+        )
         return dx
 
     @property

@@ -71,9 +71,14 @@ def agree(a, b):
     return one_length and all(fits(p, q) and fits(q, p) for p, q in zip(reversed(a), reversed(b)))
 
 
-def batch_of(shape, n="N"):
+def with_last(shape, size):
+    """``shape`` with another size of its last axis: (5, 64) -> (5, 32), and (...,) -> (..., 32)."""
+    return (..., size) if shape == (...,) else (*shape[:-1], size)
+
+
+def batch_of(shape, batch="N"):
     """(8, None) -> "(N, 8, ?)": how a batch of such examples is written."""
-    sizes = [n, *("?" if size is None else "…" if size is ... else size for size in shape)]
+    sizes = [batch, *("?" if size is None else "…" if size is ... else size for size in shape)]
     return f"({', '.join(map(str, sizes))}{',' * (len(sizes) == 1)})"
 
 
@@ -172,11 +177,11 @@ class Layer(SpeaksOurs):
         if not shape or not fits(shape[-1], n):
             raise self.refusal(f"(N, {n})", shape, **{name: shape[-1] if shape else None})
 
-    def refusal(self, wanted, shape, mend="", n="N", **setting):
+    def refusal(self, wanted, shape, mend="", batch="N", **setting):
         """The error for examples of this shape, for ``out_shape`` to raise; see :class:`DoesNotFit`."""
         if len(shape) > 1 and all(map(known, shape)) and self.takes((math.prod(shape),)):
             mend = ": put Flatten() before it"
-        message = f"{self!r} takes x of shape {wanted}, got {batch_of(shape, n)}{mend}"
+        message = f"{self!r} takes x of shape {wanted}, got {batch_of(shape, batch)}{mend}"
         return DoesNotFit(message, self, wanted, mend, setting)
 
     def takes(self, shape):

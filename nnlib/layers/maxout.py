@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib.initializers import he_normal, zeros
-from nnlib.layers.layer import Layer, rows, whole
+from nnlib.layers.layer import Layer, rows, whole, with_last
 from nnlib.parameters import Parameter
 
 
@@ -17,7 +17,7 @@ class CReLU(Layer):
         if not shape:
             raise self.refusal("(N, D)", shape)
         d = shape[-1]
-        return *shape[:-1], d if d in (None, ...) else 2 * d
+        return with_last(shape, None if d in (None, ...) else 2 * d)
 
     def compute(self, z, training):
         d = z.shape[-1]
@@ -77,7 +77,7 @@ class Maxout(Layer):
 
     def out_shape(self, shape):
         self.check_features(shape, n_in=self.n_in)
-        return *shape[:-1], self.n_out
+        return with_last(shape, self.n_out)
 
     def compute(self, x, training):
         out, self.winner = maxout(rows(x), self.W.value, self.b.value)
