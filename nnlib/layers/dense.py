@@ -18,7 +18,7 @@ def affine(x, W, b, out=None):
 
 
 def affine_backward(dout, x, W, dW, db, dx=None):
-    """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T.   Skips dx where ``dx`` is None."""
+    """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T unless it is None."""
     np.dot(x.T, dout, out=dW)  # each weight: its input times its error, over the batch
     sum_rows(dout, out=db)  # a bias is a weight whose input is always 1
     if dx is not None:
@@ -64,11 +64,10 @@ class Dense(Layer):
         return out
 
     def pull_back(self, dout, input_gradient):
-        dx = self.array("dx", self.x.shape) if input_gradient else None  # nobody reads the first layer's
-        affine_backward(
-            rows(dout), rows(self.x), self.W.value, self.W.grad, self.b.grad, dx if dx is None else rows(dx)
-        )
-        return dx
+        x = rows(self.x)
+        dx = self.array("dx", x.shape) if input_gradient else None  # nobody reads the first layer's
+        affine_backward(rows(dout), x, self.W.value, self.W.grad, self.b.grad, dx)
+        return dx if dx is None else dx.reshape(self.x.shape)
 
     @property
     def settings(self):
