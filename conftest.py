@@ -16,11 +16,22 @@ os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(threads, "1")  # before NumPy is imported, which reads it once
 
+import hypothesis  # noqa: E402
 import matplotlib  # noqa: E402
 import no_network  # noqa: E402
 
 no_network.install()
 matplotlib.use("Agg")  # for this process alone: a kernel keeps its inline pictures
+
+# The same examples in every run, and none that fails because the machine is busy.
+hypothesis.settings.register_profile(
+    "laws",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.differing_executors],
+)
+hypothesis.settings.load_profile("laws")
 
 sys.path.append(str(ROOT / "tests"))
 pytest_plugins = ["falsifiers"]  # after a cell with claims, what must make them fail

@@ -3,7 +3,7 @@
 import os
 import pathlib
 import signal
-import time
+import sys
 
 import numpy as np
 
@@ -33,17 +33,20 @@ def killed(n):
     return n
 
 
-def latest_first(n):
-    time.sleep(0.05 * (3 - n))
-    return n
-
-
-def counted(n, calls, seconds=0.0):
+def counted(n, calls):
     """n squared; every call leaves a line in the file ``calls``, at its start."""
     with open(calls, "a") as file:
         file.write(f"{n}\n")
-    time.sleep(seconds)
     return n * n
+
+
+def stuck(n, calls):
+    """The same, but at point 20 it says so and then waits for what never comes."""
+    square = counted(n, calls)
+    if n == 20:
+        print("stuck", flush=True)
+        sys.stdin.read()
+    return square
 
 
 def calls_of(path):
@@ -58,10 +61,10 @@ def mended(n, marker):
     return n
 
 
-def meeting(n, folder):
-    """Whether two points are computed at once: each waits for the other's sign."""
-    pathlib.Path(folder, f"here{n}").touch()
-    deadline = time.monotonic() + 30
-    while not pathlib.Path(folder, f"here{1 - n}").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return {"met": pathlib.Path(folder, f"here{1 - n}").exists(), "pid": os.getpid()}
+def meeting(n):
+    """Two points on a dask cluster, each of which ends only when the other has begun."""
+    from distributed import Event
+
+    Event(f"here {n}").set()
+    met = Event(f"here {1 - n}").wait(timeout=600)  # only a sweep that computes one after the other waits so long
+    return {"met": met, "pid": os.getpid()}

@@ -1,6 +1,5 @@
 """Laws of sweeps: results in the order of the grid, the same on any executor, none lost to errors, kills or disks."""
 
-import _thread
 import concurrent.futures
 import dataclasses
 import enum
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+import types
 import warnings
 from types import SimpleNamespace
 
@@ -86,7 +85,12 @@ def test_a_sweep_holds_what_the_function_gives_in_the_order_of_the_grid():
     assert result.done == [True] * 6
     assert result.errors == [None] * 6
     np.testing.assert_array_equal(np.reshape(result["value"], result.shape), [[10, 14, 22], [15, 21, 33]])
-    assert all(0.0 <= seconds < 1.0 for seconds in result.seconds)
+
+
+def test_each_point_is_timed(monkeypatch):
+    clock = iter([1.0, 1.5, 10.0, 12.0])
+    monkeypatch.setattr(experiments.time, "perf_counter", lambda: next(clock))
+    assert sweep(swept.fragile, {"n": [1, 2]}).seconds == [0.5, 2.0]
 
 
 def test_a_returned_dict_becomes_columns():
@@ -231,7 +235,6 @@ def check_an_executor(executor, path, elsewhere=True):
     assert fragile.values == [9, None, 1]
     assert fragile.errors[1].type == "ZeroDivisionError"
     assert "in fragile" in fragile.errors[1].traceback
-    assert sweep(swept.latest_first, {"n": [0, 1, 2, 3]}, executor).values == [0, 1, 2, 3]
     if elsewhere:  # a function that cannot be sent is an error at each point, and says so
         assert all(e.message for e in sweep(Unsendable(), {"n": [1, 2]}, executor).errors)
 
@@ -256,6 +259,24 @@ def test_a_sweep_on_threads(path):
         check_an_executor(executor, path, elsewhere=False)
 
 
+def test_results_that_come_in_any_order_are_told_in_that_of_the_grid():
+    waiting, computed = [], []
+
+    class LastFirst(concurrent.futures.Executor):
+        """Computes when it has four points, the last of them first."""
+
+        def submit(self, function, *arguments):
+            waiting.append((concurrent.futures.Future(), function, arguments))
+            if len(waiting) == 4:
+                for future, compute, (f, point) in reversed(waiting):
+                    computed.append(point["n"])
+                    future.set_result(compute(f, point))
+            return waiting[-1][0]
+
+    assert sweep(swept.fragile, {"n": [0, 1, 3, 4]}, LastFirst()).values == [0, 1, 9, 16]
+    assert computed == [4, 3, 1, 0]
+
+
 def test_a_sweep_on_two_processes(path):
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as executor:
@@ -277,14 +298,15 @@ def test_a_killed_worker_is_an_error_that_the_next_call_mends(path):
 def test_a_sweep_on_a_dask_cluster_of_two_workers(path, tmp_path):
     from distributed import Client, LocalCluster
 
-    options = {"host": "127.0.0.1", "dashboard_address": None, "local_directory": str(tmp_path)}
+    # port 0 is any that is free; None would be 8787, which another cluster on this machine may have
+    options = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "local_directory": str(tmp_path)}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **options) as cluster,
         Client(cluster) as client,
     ):
         client.wait_for_workers(2)
         check_an_executor(client.get_executor(), path)
-        together = sweep(swept.meeting, {"n": [0, 1], "folder": [str(tmp_path)]}, client.get_executor())
+        together = sweep(swept.meeting, {"n": [0, 1]}, client.get_executor())
         assert together["met"] == [True, True]  # both points were under way at once
         assert len(set(together["pid"])) == 2
 
@@ -522,38 +544,33 @@ def test_a_saved_sweep_goes_on_like_any_other(path, tmp_path):
 
 SCRIPT = """
 import sys
-from swept import counted
+from swept import stuck
 from nnlib.experiments import sweep
-sweep(counted, {"n": list(range(40)), "calls": [sys.argv[1]], "seconds": [0.05]}, path=sys.argv[2])
+sweep(stuck, {"n": list(range(40)), "calls": [sys.argv[1]]}, path=sys.argv[2])
 """
 
 
 def test_a_killed_sweep_goes_on_and_loses_at_most_the_point_being_computed(path, tmp_path):
     calls = tmp_path / "calls"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ["PYTHONPATH"]])}
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(calls), str(path)], env=environment)
-    deadline = time.monotonic() + 60
-    while not path.exists() or path.read_bytes().count(b"\n") < 4:
-        assert process.poll() is None, "the sweep ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()  # SIGKILL: nothing in Python gets to tidy up
-    process.wait()
-    n_saved = path.read_bytes().count(b"\n") - 1
-    before = swept.calls_of(calls)
-    assert 3 <= n_saved < 40
-    assert n_saved <= len(before) <= n_saved + 1
+    command, pipe = [sys.executable, "-c", SCRIPT, str(calls), str(path)], subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout.readline() == "stuck\n"
+        process.kill()  # SIGKILL: nothing in Python gets to tidy up
+    assert path.read_bytes().count(b"\n") == 1 + 20
+    assert swept.calls_of(calls) == list(range(21))
 
-    grid = {"n": list(range(40)), "calls": [str(calls)], "seconds": [0.05]}
     again = []
 
-    def counted(n, calls, seconds):
+    def stuck(n, calls):
         again.append(n)
         return n * n
 
-    function = named_like(swept.counted, counted)
-    assert sweep(function, grid, path=path).values == [n * n for n in range(40)]
-    assert again == list(range(n_saved, 40))
+    function = named_like(swept.stuck, stuck)
+    assert sweep(function, {"n": list(range(40)), "calls": [str(calls)]}, path=path).values == [
+        n * n for n in range(40)
+    ]
+    assert again == list(range(20, 40))
 
 
 # --- interrupted ------------------------------------------------------------------------------------------------------
@@ -590,22 +607,63 @@ def test_an_interrupt_without_a_file_has_the_results_too():
     assert caught.value.result.values == [7, None]
 
 
-def test_an_interrupt_cancels_what_waits_on_an_executor():
-    started, go = [], threading.Event()
+class Pressed(queue.SimpleQueue):
+    """A queue of results on which Ctrl-C comes after the first, or after so many and at that moment."""
+
+    def __init__(self, after=1, moment=None):
+        self.after, self.moment = after, moment
+
+    def get(self, timeout):
+        if not self.after:
+            if self.moment:
+                self.moment.wait()
+            raise KeyboardInterrupt
+        result = super().get(timeout=timeout)
+        self.after -= 1
+        return result
+
+
+def queues(make):
+    """Stands in for the module ``queue``, which executors use, too."""
+    return types.SimpleNamespace(SimpleQueue=make, Empty=queue.Empty)
+
+
+def test_an_interrupt_cancels_what_waits_on_an_executor(monkeypatch):
+    started, at_two, go = [], threading.Event(), threading.Event()
 
     def function(n):
         started.append(n)
         if n == 2:
-            _thread.interrupt_main()
-            go.wait(30)
+            at_two.set()
+            go.wait()
         return n
 
+    monkeypatch.setattr(experiments, "queue", queues(lambda: Pressed(2, at_two)))
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        with pytest.raises(Interrupted) as caught:
-            sweep(function, {"n": range(50)}, executor)
-        go.set()
+        try:
+            with pytest.raises(Interrupted) as caught:
+                sweep(function, {"n": range(50)}, executor)
+        finally:
+            go.set()
     assert caught.value.result.done == [True, True] + 48 * [False]
     assert started == [0, 1, 2]
+
+
+def test_an_interrupt_while_points_are_handed_over_cancels_those_that_were():
+    futures = []
+
+    class Pressed(concurrent.futures.Executor):
+        """Takes three points; then comes Ctrl-C."""
+
+        def submit(self, function, *arguments):
+            if len(futures) == 3:
+                raise KeyboardInterrupt
+            futures.append(concurrent.futures.Future())
+            return futures[-1]
+
+    with pytest.raises(Interrupted, match="after 0 of 50 points"):
+        sweep(swept.fragile, {"n": range(50)}, Pressed())
+    assert [future.cancelled() for future in futures] == [True] * 3
 
 
 def test_an_interrupt_collects_what_has_come_in_and_not_an_interrupted_worker(monkeypatch, path):
@@ -622,20 +680,11 @@ def test_an_interrupt_collects_what_has_come_in_and_not_an_interrupted_worker(mo
                 future.set_result(function(*arguments))
             return future
 
-    class Pressed(queue.SimpleQueue):
-        """Ctrl-C comes after the first result."""
-
-        def get(self, timeout):
-            if result := getattr(self, "result", None):
-                raise KeyboardInterrupt
-            self.result = result = super().get(timeout=timeout)
-            return result
-
     def function(n):
         return n
 
     with monkeypatch.context() as patch:
-        patch.setattr(experiments.queue, "SimpleQueue", Pressed)
+        patch.setattr(experiments, "queue", queues(Pressed))
         with pytest.raises(Interrupted) as caught:
             sweep(function, {"n": range(4)}, Done(), path=path)
     assert caught.value.result.values == [0, None, 2, None]

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from registry import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS
 
@@ -35,14 +35,7 @@ from nnlib.layers import (
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential
 
-law = settings(
-    max_examples=12,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
-)
-
+law = settings(max_examples=12)
 rngs = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 sizes = st.integers(1, 7)
 dtypes = st.sampled_from([np.float32, np.float64])

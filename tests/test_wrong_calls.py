@@ -456,7 +456,7 @@ NETWORK_FILES = {
     ),
     "layers in layers in layers": (
         {"header": json.dumps(described("deep")).replace('"deep"', "[" * 50_000 + "]" * 50_000), "theta": THREE},
-        "not a whole network file",
+        r"not a whole network file|no network that can be built",  # how deep json reads is a matter of the Python
     ),
     "too few parameters": ({"header": HEADER, "theta": THREE[:2]}, r"its layers need float32 \(3,\)"),
     "parameters of another dtype": ({"header": HEADER, "theta": np.zeros(3)}, r"has float64 .* need float32 \(3,\)"),
