@@ -179,6 +179,9 @@ def test_every_module_stands_on_a_page_of_the_library():
     inside = {
         "course.chapter",
         "course.diagnosis",
+        "doors",
+        "foreign",
+        "reprs",
         "widgets.state",
         "widgets.still",
     }  # parts that a reader does not call
