@@ -33,7 +33,7 @@ def convolution(array, n, c_in, c_out, size, kernel, input_gradient):
     W, dout = array(c_out, kernel * c_in * kernel), array(n_out, c_out, n_out * n)
     columns = array(n_out, kernel * c_in * kernel, n_out * n)
     pairs = [(W, columns), (columns, dout.transpose(0, 2, 1))]
-    return pairs + ([(W.T, row) for row in dout] if input_gradient else [])
+    return pairs + ([(array(c_in * kernel, c_out), dout)] * kernel if input_gradient else [])
 
 
 def lstm(array, n_steps, n, n_in, n_hidden):

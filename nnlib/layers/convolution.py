@@ -94,13 +94,11 @@ def convolve_rows_backward(dout, columns, W, dW, db, x_shape, stride, padding, a
     dout.sum(axis=2).sum(axis=0, out=db)
     if not input_gradient:
         return None
-    W = row_by_row(W, array("W", (c_out, kh, c, kw))).reshape(c_out, -1)
-    dwindow = array("dwindow", (kh * c * kw, ow * n))
+    W = np.ascontiguousarray(W[:, :, ::-1].transpose(2, 0, 1, 3))  # (KH, C_out, C, KW), the last row first
     dcolumns = array("dcolumns", (h + 2 * padding, c * kw, ow * n))
-    dcolumns.fill(0.0)
-    for i, dout_row in enumerate(dout):
-        np.dot(W.T, dout_row, out=dwindow)
-        dcolumns[stride * i : stride * i + kh] += dwindow.reshape(kh, c * kw, ow * n)
+    for i, dcolumn in enumerate(dcolumns):
+        rows, met = rows_that_read(i, kh, stride, oh)
+        np.matmul(W[met].reshape(-1, c * kw).T, dout[rows].reshape(-1, ow * n), out=dcolumn)
     dcolumns = dcolumns.reshape(-1, c, kw, ow, n)
     dx = array("dx", (h + 2 * padding, c, w + 2 * padding, n))
     dx.fill(0.0)
@@ -118,6 +116,14 @@ def padded(x, padding, array):
     out.fill(0.0)
     out[padding : padding + h, :, padding : padding + w] = x
     return out
+
+
+def rows_that_read(i, height, stride, n_rows):
+    """Two slices: the rows r of the output whose window holds row i of x, 0 <= i - stride r < height; and the rows
+    i - stride r of the kernel that lay on it, counted from the kernel's last row, so that both go up."""
+    first, last = max(0, -((height - 1 - i) // stride)), min(n_rows, i // stride + 1)
+    from_last = height - 1 - i
+    return slice(first, last), slice(from_last + stride * first, from_last + stride * last, stride)
 
 
 def row_by_row(W, out):

@@ -90,19 +90,18 @@ class Normalization(Layer):
             raise self.refusal(wanted, shape, n=sizes[0])
         return shape
 
-    @property
-    def others(self):
-        """The axes that gamma and beta are shared over."""
-        feature = self.feature_axis % self.x.ndim
-        return tuple(axis for axis in range(self.x.ndim) if axis != feature)
+    def others(self, x):
+        """The axes of x that gamma and beta are shared over."""
+        feature = self.feature_axis % x.ndim
+        return tuple(axis for axis in range(x.ndim) if axis != feature)
 
-    def per_feature(self, values):
+    def per_feature(self, values, x):
         """values (n,) in a shape that goes with x."""
-        return values.reshape((-1,) + (1,) * (self.x.ndim - 1 - self.feature_axis % self.x.ndim))
+        return values.reshape((-1,) + (1,) * (x.ndim - 1 - self.feature_axis % x.ndim))
 
     def scale_and_shift(self, x_hat):
-        out = np.multiply(x_hat, self.per_feature(self.gamma.value), out=self.array("out", x_hat.shape))
-        out += self.per_feature(self.beta.value)
+        out = np.multiply(x_hat, self.per_feature(self.gamma.value, x_hat), out=self.array("out", x_hat.shape))
+        out += self.per_feature(self.beta.value, x_hat)
         return out
 
     def gradients(self, dout):
@@ -114,7 +113,7 @@ class Normalization(Layer):
 
     def scaled(self, dout):
         """dx_hat = dout gamma."""
-        return np.multiply(dout, self.per_feature(self.gamma.value), out=self.array("dx_hat", dout.shape))
+        return np.multiply(dout, self.per_feature(self.gamma.value, dout), out=self.array("dx_hat", dout.shape))
 
     @property
     def settings(self):
@@ -152,18 +151,18 @@ class BatchNorm(Normalization):
     def compute(self, x, training):
         self.from_batch, x_hat = training, self.array("x_hat", x.shape)
         if training:
-            self.x_hat, mean, var, self.inverse_std = standardize(x, self.others, self.eps, out=x_hat)
+            self.x_hat, mean, var, self.inverse_std = standardize(x, self.others(x), self.eps, out=x_hat)
             self.average(mean.reshape(-1), var.reshape(-1), x.size // self.n)
         else:
-            self.inverse_std = self.per_feature(1.0 / np.sqrt(self.running_var + self.eps))
-            self.x_hat = np.subtract(x, self.per_feature(self.running_mean), out=x_hat)
+            self.inverse_std = self.per_feature(1.0 / np.sqrt(self.running_var + self.eps), x)
+            self.x_hat = np.subtract(x, self.per_feature(self.running_mean, x), out=x_hat)
             self.x_hat *= self.inverse_std
         return self.scale_and_shift(self.x_hat)
 
     def average(self, mean, var, n_values):
         """Let the running averages follow those of a batch."""
         if n_values < 2:
-            raise ValueError(f"{self!r} needs at least two values of each feature to train on, got x {self.x.shape}")
+            raise ValueError(f"{self!r} needs at least two values of each feature to train on, got {n_values}")
         self.running_mean += self.momentum * (mean - self.running_mean)
         self.running_var += self.momentum * (var * (n_values / (n_values - 1)) - self.running_var)
 
@@ -172,11 +171,11 @@ class BatchNorm(Normalization):
         self.gradients(dout)
         if not input_gradient:
             return None
-        scale, dx = self.per_feature(self.gamma.value) * self.inverse_std, self.array("dx", dout.shape)
+        scale, dx = self.per_feature(self.gamma.value, dout) * self.inverse_std, self.array("dx", dout.shape)
         if not self.from_batch:  # running averages are constants
             return np.multiply(dout, scale, out=dx)
         # gamma is the same all over the batch: it may wait, and the means of dout are those of beta's and gamma's sums
-        means = (self.per_feature(p.grad / (dout.size // self.n)) for p in (self.beta, self.gamma))
+        means = (self.per_feature(p.grad / (dout.size // self.n), dout) for p in (self.beta, self.gamma))
         return standardize_backward(dout, self.x_hat, scale, *means, out=dx)
 
     @property
