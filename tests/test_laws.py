@@ -109,14 +109,35 @@ def test_parameters_learn_the_same_where_nobody_wants_the_gradient_of_the_input(
     assert nothing is None or not layer.parameters, "work that nobody reads"
 
 
+MIX_EXAMPLES = {"BatchNorm"}  # in training, on purpose
+DRAW = {"Dropout", "DropConnect", "GaussianNoise", "RReLU"}  # numbers in training, for one example after the other
+
+
 @layers
-def test_rows_of_a_batch_do_not_see_each_other(make, shape):
+@pytest.mark.parametrize("training", [False, True])
+def test_a_batch_cut_anywhere_gives_the_same_outputs_and_the_same_summed_gradient(make, shape, training):
     rng = np.random.default_rng(5)
     layer = make().initialize(rng, np.float64)
-    x = rng.normal(size=(9, *shape))
-    together = layer.forward(x).copy()
-    alone = np.concatenate([layer.forward(x[i : i + 1]).copy() for i in range(9)])
-    np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-14)
+    layer.theta += 0.1 * rng.normal(size=layer.theta.size)
+    n = max(4, shape[0] if len(shape) == 2 else 0)  # of sequences as many as steps: one taken for the other would fit
+    x = rng.normal(size=(n, *shape))
+    together = layer.forward(x, training).copy()
+    dout = rng.normal(size=together.shape)
+    dx, gradient = layer.backward(dout).copy(), layer.grad.copy()
+    name, differences = type(layer).__name__, []
+    at_least = 2 if name in MIX_EXAMPLES else 1
+    for cut in range(at_least, n - at_least + 1):
+        summed = np.zeros_like(gradient)
+        for part in (slice(cut), slice(cut, n)):
+            differences.append(np.abs(layer.forward(x[part], training) - together[part]).max())
+            differences.append(np.abs(layer.backward(dout[part]) - dx[part]).max())
+            summed += layer.grad
+        differences.append(np.abs(summed - gradient).max(initial=0.0))
+    same = max(differences) < 1e-11
+    if training and name in MIX_EXAMPLES | DRAW:
+        assert not same, "it mixes no examples: take its name out of the list"
+    else:
+        assert same, max(differences)
 
 
 @layers
