@@ -13,6 +13,7 @@ from nnlib.initializers import normal, orthogonal, xavier_uniform, zeros
 from nnlib.layers.layer import Layer, axes, fits, whole
 from nnlib.layers.lstm_sequence import lstm_backward, lstm_forward, lstm_gradients
 from nnlib.parameters import Parameter
+from nnlib.reductions import sum_rows
 
 # --- the cells: a = x_t @ W_x + b comes in ready, for all steps at once -----------------------------------------------
 
@@ -255,7 +256,7 @@ class Recurrent(Layer):
         """dW_x = x^T da, db = sum of da, both over all steps and the batch; dx = da W_x^T."""
         x, rows = self.steps.reshape(-1, self.n_in), da.reshape(-1, self.gates * self.n_hidden)
         np.matmul(x.T, rows, out=self.W_x.grad)
-        np.sum(rows, axis=0, out=self.b.grad)
+        sum_rows(rows, out=self.b.grad)
         return (rows @ self.W_x.value.T).reshape(self.steps.shape) if input_gradient else None
 
     def time_first(self, x):
