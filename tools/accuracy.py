@@ -1,6 +1,7 @@
 """Rounding: how far every function of one number errs from mpmath, in units in the last place.
 
     python tools/accuracy.py            # measures every row that has its formula, and writes reference/accuracy.csv
+    python tools/accuracy.py mish       # only the functions of this name; the rest of the table stays
 
 A unit in the last place (ulp) is the distance from a number to the next that its dtype has.  Two errors are told: in
 ulp of the exact value itself, and in ulp of max(1, |value|), which is what counts where a result is added to others.
@@ -78,13 +79,15 @@ def subjects():
             yield name, "slope", row.ulp, kinks, lambda z, both=both: both(z)[1], slope(exact)
 
 
-def measure():
-    """The rows of the table."""
+def measure(only=""):
+    """The rows of the table, or those of the functions whose names begin so."""
     import mpmath
 
     m, rows = mpmath.mp, []
     with m.workdps(DIGITS):
         for name, of, limits, kinks, compute, exact in subjects():
+            if not name.startswith(only):
+                continue
             exact = functools.cache(functools.partial(exact, m))  # most points are the same in both dtypes
             for dtype, limit in zip(DTYPES, limits):
                 z = points(np.dtype(dtype).type, kinks)
@@ -103,14 +106,25 @@ def stored(path=TABLE):
         return {tuple(row[:3]): float(row[3]) for row in list(csv.reader(file))[1:]}
 
 
-def main():
-    rows = measure()
+def write(rows, only=""):
+    """Put measured rows into the table, in the place of those of the same names."""
+    with TABLE.open(encoding="utf8", newline="") as file:
+        kept = [row for row in list(csv.reader(file))[1:] if only and not row[0].startswith(only)]
+    new = [
+        [name, of, dtype, f"{own:.3g}", f"{at:.4g}", f"{one:.2f}", f"{at_one:.4g}", str(limit)]
+        for name, of, dtype, own, at, one, at_one, limit in rows
+    ]
     with TABLE.open("w", encoding="utf8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        for name, of, dtype, own, at, one, at_one, limit in rows:
-            writer.writerow([name, of, dtype, f"{own:.3g}", f"{at:.4g}", f"{one:.2f}", f"{at_one:.4g}", limit])
-    print(f"{len(rows)} rows in {TABLE.relative_to(ROOT)}")
+        csv.writer(file, lineterminator="\n").writerows([HEADER, *sorted(kept + new, key=lambda row: row[0])])
+
+
+def main():
+    only = sys.argv[1] if len(sys.argv) > 1 else ""
+    rows = measure(only)
+    if not rows:
+        sys.exit(f"error: no row of the registry that begins with {only!r} has its formula")
+    write(rows, only)
+    print(f"{len(rows)} rows measured for {TABLE.relative_to(ROOT)}")
     for dtype in DTYPES:
         worst = sorted((row for row in rows if row[2] == dtype), key=lambda row: -row[5])[:5]
         print(dtype, *(f"  {row[0]}, {row[1]}: {row[5]:.2f} ulp of 1 at {row[6]:.4g}" for row in worst), sep="\n")
