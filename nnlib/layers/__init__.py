@@ -1,48 +1,52 @@
-"""Layers: functions with memory; each takes a batch forward and the gradient of a loss back."""
+"""Layers: functions with memory; each takes a batch forward and the gradient of a loss back.
+
+Every file says in its ``__all__`` which layers are public.
+"""
+# ruff: noqa: F403
 
 from nnlib.foreign import no_attribute
-from nnlib.layers.activation import Activation
-from nnlib.layers.angular import AngularDense
-from nnlib.layers.convolution import AveragePool2D, Conv2D, GlobalAveragePool2D, MaxPool2D
-from nnlib.layers.dense import Dense, NTKDense
-from nnlib.layers.dropout import Dropout
-from nnlib.layers.layer import Layer
-from nnlib.layers.maxout import CReLU, Maxout
-from nnlib.layers.noise import DropConnect, GaussianNoise
-from nnlib.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from nnlib.layers.rectifiers import PReLU, RReLU
-from nnlib.layers.recurrent import GRU, LSTM, RNN, Embedding
-from nnlib.layers.shape import Flatten, Residual
+from nnlib.layers import (
+    activation,
+    angular,
+    convolution,
+    dense,
+    dropout,
+    layer,
+    maxout,
+    noise,
+    normalization,
+    rectifiers,
+    recurrent,
+    shape,
+)
+from nnlib.layers.activation import *
+from nnlib.layers.angular import *
+from nnlib.layers.convolution import *
+from nnlib.layers.dense import *
+from nnlib.layers.dropout import *
+from nnlib.layers.layer import *
+from nnlib.layers.maxout import *
+from nnlib.layers.noise import *
+from nnlib.layers.normalization import *
+from nnlib.layers.rectifiers import *
+from nnlib.layers.recurrent import *
+from nnlib.layers.shape import *
 
-__all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Activation",
-    "AngularDense",
-    "AveragePool2D",
-    "BatchNorm",
-    "CReLU",
-    "Conv2D",
-    "Dense",
-    "DropConnect",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GaussianNoise",
-    "GlobalAveragePool2D",
-    "GroupNorm",
-    "InstanceNorm",
-    "Layer",
-    "LayerNorm",
-    "MaxPool2D",
-    "Maxout",
-    "NTKDense",
-    "PReLU",
-    "RMSNorm",
-    "RReLU",
-    "Residual",
-]
+_FILES = (
+    activation,
+    angular,
+    convolution,
+    dense,
+    dropout,
+    layer,
+    maxout,
+    noise,
+    normalization,
+    rectifiers,
+    recurrent,
+    shape,
+)
+__all__ = [name for file in _FILES for name in file.__all__]
 
 
 def __getattr__(name):

@@ -3,6 +3,8 @@
 from nnlib import activations
 from nnlib.layers.layer import Layer
 
+__all__ = ["Activation"]
+
 
 class Activation(Layer):
     """a = f(z), for each number; backward: dz = da f'(z).

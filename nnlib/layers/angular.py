@@ -6,6 +6,8 @@ from nnlib.initializers import xavier_normal
 from nnlib.layers.layer import Layer, axes, whole
 from nnlib.parameters import Parameter
 
+__all__ = ["AngularDense"]
+
 
 def lowest_products(x_norm, W_norm, out=None):
     """-||x_n|| ||W_k||, the product x_n . W_k if the two were opposite.   x_norm (N,), W_norm (K,) -> (N, K)"""

@@ -12,6 +12,8 @@ from nnlib.initializers import he_normal, zeros
 from nnlib.layers.layer import Layer, axes, fits, known, whole
 from nnlib.parameters import Parameter
 
+__all__ = ["AveragePool2D", "Conv2D", "GlobalAveragePool2D", "MaxPool2D"]
+
 
 def output_size(size, kernel, stride, padding):
     """How many places a window of ``kernel`` takes on ``size`` numbers with ``padding`` zeros on both sides; None for

@@ -9,6 +9,8 @@ from nnlib.layers.layer import Layer, rows, whole, with_last
 from nnlib.parameters import Parameter
 from nnlib.reductions import sum_rows
 
+__all__ = ["Dense", "NTKDense"]
+
 
 def affine(x, W, b, out=None):
     """out = x @ W + b.   x (N, D_in), W (D_in, D_out), b (D_out,) -> (N, D_out)"""

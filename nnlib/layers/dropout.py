@@ -4,6 +4,8 @@ import numpy as np
 
 from nnlib.layers.layer import Layer
 
+__all__ = ["Dropout"]
+
 
 def keep_mask(rng, shape, p, out):
     """out = 1 / (1 - p) with probability 1 - p, else 0, so that the mean is 1.

@@ -9,6 +9,8 @@ import numpy as np
 from nnlib.foreign import SpeaksOurs
 from nnlib.parameters import Parameter, allocate
 
+__all__ = ["Layer"]
+
 
 def whole(n):
     """n as an int; half a unit is an error, not a rounding."""

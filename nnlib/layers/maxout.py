@@ -6,6 +6,8 @@ from nnlib.initializers import he_normal, zeros
 from nnlib.layers.layer import Layer, rows, whole, with_last
 from nnlib.parameters import Parameter
 
+__all__ = ["CReLU", "Maxout"]
+
 
 class CReLU(Layer):
     """out = [max(0, z), max(0, -z)]: twice as many units, and nothing is lost, z = left - right   (Shang et al. 2016).

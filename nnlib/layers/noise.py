@@ -7,6 +7,8 @@ from nnlib.layers.dense import Dense
 from nnlib.layers.dropout import keep_mask
 from nnlib.layers.layer import Layer
 
+__all__ = ["DropConnect", "GaussianNoise"]
+
 
 class GaussianNoise(Layer):
     """Training: out = x + std * noise, noise normal; otherwise out = x.  On the inputs this acts like a penalty on the

@@ -14,6 +14,8 @@ from nnlib.layers.layer import Layer, axes, fits, positive_eps, whole
 from nnlib.parameters import Parameter
 from nnlib.reductions import along_long_rows, ones
 
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
+
 EPS = 1e-5  # that of the papers' code and of PyTorch; Keras has 1e-3
 
 

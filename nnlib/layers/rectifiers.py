@@ -7,6 +7,8 @@ from nnlib.layers.layer import Layer, rows, whole
 from nnlib.parameters import Parameter
 from nnlib.reductions import sum_rows
 
+__all__ = ["PReLU", "RReLU"]
+
 
 def prelu(z, slope, out=None):
     """out = max(0, z) + slope min(0, z).   z (N, ..., D), slope (D,), (1,) or as z"""

@@ -15,6 +15,8 @@ from nnlib.layers.lstm_sequence import lstm_backward, lstm_forward, lstm_gradien
 from nnlib.parameters import Parameter
 from nnlib.reductions import sum_rows
 
+__all__ = ["GRU", "LSTM", "RNN", "Embedding"]
+
 # --- the cells: a = x_t @ W_x + b comes in ready, for all steps at once -----------------------------------------------
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from nnlib.layers.layer import DoesNotFit, Layer, MultipleOf, agree, batch_of, known, walk
 
+__all__ = ["Flatten", "Residual"]
+
 
 class Flatten(Layer):
     """x (N, ...) -> (N, D): the numbers of each example in one row."""
