@@ -119,7 +119,7 @@ OPTIMIZER = Addition(
 """,
         ),
     ),
-    14,
+    12,
 )
 
 LAYER = Addition(
