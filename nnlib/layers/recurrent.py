@@ -213,7 +213,7 @@ class Recurrent(Layer):
     def compute(self, x, training):
         state = self.zero_state(len(x)) if self.initial is None else self.checked_state(self.initial, len(x))
         self.live = self.live_steps(self.lengths, *x.shape[:2])
-        self.steps = self.time_first(x)
+        self.steps = self.time_first("steps", x)
         hs, self.final = self.along_time(self.steps, state)
         if not self.sequences:
             return self.final[0]
@@ -221,18 +221,19 @@ class Recurrent(Layer):
 
     def pull_back(self, dout, input_gradient):
         n, n_steps, _ = self.x.shape
-        dstate, dhs = self.zero_state(n), np.broadcast_to(np.zeros((), self.dtype), (n_steps, n, self.n_hidden))
-        if not self.sequences:
-            dstate = (dout, *dstate[1:])
+        dstate = self.zero_state(n)
+        if self.sequences:
+            dhs = self.time_first("dhs", dout)
+            dhs = dhs if self.live is None else np.where(self.live, dhs, 0.0)
         else:
-            dhs = dout.swapaxes(0, 1) if self.live is None else np.where(self.live, dout.swapaxes(0, 1), 0.0)
+            dhs, dstate = np.broadcast_to(dstate[0], (n_steps, *dout.shape)), (dout, *dstate[1:])
         dx = self.back_along_time(dhs, dstate, input_gradient)
         return None if dx is None else dx.swapaxes(0, 1)
 
     # --- what a faster way replaces: time first ---
 
     def along_time(self, x, state):
-        """h (N, T, H) and the last state, from x (T, N, D)."""
+        """h (N, T, H), where somebody wants it, and the last state, from x (T, N, D)."""
         hs = np.empty((*x.shape[:2], self.n_hidden), self.dtype)
         a = self.from_input(x)
         step, a = (self.step, a) if self.live is None else (masked(self.step), zip(a, self.live))
@@ -261,13 +262,14 @@ class Recurrent(Layer):
         sum_rows(rows, out=self.b.grad)
         return (rows @ self.W_x.value.T).reshape(self.steps.shape) if input_gradient else None
 
-    def time_first(self, x):
-        """(N, T, D) -> (T, N, D), contiguous: a copy only where x lies otherwise in memory."""
-        steps = x.swapaxes(0, 1)
-        if not steps.flags.c_contiguous:
-            steps = self.array("steps", steps.shape)
-            np.copyto(steps, x.swapaxes(0, 1))
-        return steps
+    def time_first(self, name, x):
+        """(N, T, D) -> (T, N, D), contiguous: a copy, of that name, only where x lies otherwise in memory."""
+        x = x.swapaxes(0, 1)
+        if not x.flags.c_contiguous:
+            own = self.array(name, x.shape)
+            np.copyto(own, x)
+            return own
+        return x
 
     def summed_over_time(self):
         """The parameters whose gradients each step back adds to."""
@@ -344,7 +346,8 @@ class LSTM(Recurrent):
         h, c = state
         hs, *self.memory = lstm_forward(x, self.W_x.value, self.W_h.value, self.b.value, h.T, c.T, self.array)
         self.hs, cs = hs, self.memory[0]
-        return np.ascontiguousarray(hs[1:].transpose(2, 0, 1)), (hs[-1].T.copy(), cs[-1].T.copy())
+        out = np.ascontiguousarray(hs[1:].swapaxes(1, 2)).swapaxes(0, 1) if self.sequences else None
+        return out, (hs[-1].T.copy(), cs[-1].T.copy())
 
     def back_along_time(self, dhs, dstate, input_gradient):
         if self.live is not None:
