@@ -49,7 +49,10 @@ class Elementwise:
         return out
 
     def derivative(self, z, a=None, out=None):
-        """da/dz at z, elementwise.  ``a``: f(z) where it is known already; at a kink the value from the left."""
+        """da/dz at z, elementwise.  ``a``: f(z) where it is known already.
+
+        At a kink the value from the left; beyond 0, as at 3 in hard_sigmoid and hard_swish, that from the right.
+        """
         z = as_float(z)
         if not z.ndim:
             return self.derivative(z.reshape(1))[0]

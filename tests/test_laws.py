@@ -256,6 +256,14 @@ def test_the_derivative_of_an_activation_is_its_slope(f, kinks):
     np.testing.assert_array_equal(f.derivative(z), f.derivative(z, f(z)))
 
 
+@each(("f", "kinks"), (row for row in ACTIVATIONS if row.kinks), "f", "kinks")
+def test_at_a_kink_the_slope_is_that_of_the_side_the_docstring_names(f, kinks):
+    for kink in kinks:
+        beside = np.nextafter(float(kink), np.inf if kink > 0 else -np.inf)
+        at, there = f.derivative(np.array([kink, beside], float))
+        assert at == pytest.approx(there, abs=1e-12)
+
+
 @elementwise
 def test_an_activation_stays_finite_and_silent_far_out(f):
     far = np.array([-1e4, -709.8, -89.0, 89.0, 709.8, 1e4])
