@@ -126,10 +126,13 @@ NAMES = {
 }
 
 
-def no_attribute(module, name, own=()):
-    """The error for a name that ``module`` has not: with ours where it is somebody else's, or with what it has."""
-    mend = f": it is {NAMES[name]}" if name in NAMES else f"; it has {', '.join(own)}" if own else ""
-    return AttributeError(f"{module} has no {name}{mend}")
+def no_attribute(place, name, modules=()):
+    """The error for a name that ``place`` has not: with ours where it is somebody else's."""
+    if name in NAMES:
+        return AttributeError(f"{place} has no {name}: it is {NAMES[name]}")
+    if modules:
+        return AttributeError(f"{place} has no module {name!r}; it has {', '.join(modules)}")
+    return AttributeError(f"{place} has no {name}")
 
 
 def mend(name, keyword):

@@ -58,7 +58,8 @@ class Sequential(Layer):
             x = layer.forward(x, training)
         return x
 
-    def pull_back(self, dout, input_gradient):
+    def backward(self, dout, input_gradient=True):
+        """Fill ``grad`` from dL/doutput; returns dL/dx unless it is not wanted."""
         for layer in self.layers[:0:-1]:
             dout = layer.backward(dout)
         return self.layers[0].backward(dout, input_gradient)

@@ -7,10 +7,12 @@ import pytest
 from registry import OPTIMIZERS
 
 import nnlib.callbacks
+import nnlib.layers
 import nnlib.optimizers
 from nnlib import foreign, initializers, schedules
 from nnlib.callbacks import Callback, EarlyStopping, GradientMonitor
 from nnlib.checkpoint import Checkpoint
+from nnlib.layers import LSTM, BatchNorm, Conv2D, Dense, Dropout
 from nnlib.optimizers import SGD, Adam, AdamW, Clipped, Momentum, RMSProp
 
 WRONG = [
@@ -26,6 +28,14 @@ WRONG = [
     (lambda: Clipped(SGD(0.1), max_norm=1.0), "Clipped(Adam(0.01), norm=1.0)"),
     (lambda: EarlyStopping(3, restore_best_weights=True), "EarlyStopping has no restore_best_weights: it is called"),
     (lambda: Checkpoint(filepath="a"), "Checkpoint has no filepath: it is called path"),
+    (lambda: Dense(units=3), "Dense has no units: it is called n_out, and n_in stands before it"),
+    (lambda: Dense(in_features=2, n_out=3), "Dense has no in_features: it is called n_in"),
+    (lambda: Dense(2, 3, activation="relu"), "Dense has no activation: it is a layer of its own, Activation(relu)"),
+    (lambda: Conv2D(1, filters=8, size=3), "Conv2D has no filters: it is called c_out"),
+    (lambda: Conv2D(1, 8, kernel_size=3), "Conv2D has no kernel_size: it is called size"),
+    (lambda: Dropout(rate=0.5), "Dropout has no rate: it is called p"),
+    (lambda: LSTM(2, 3, batch_first=True), "LSTM has no batch_first: examples lie along axis 0 everywhere"),
+    (lambda: BatchNorm(num_features=3), "BatchNorm has no num_features: it is called n"),
 ]
 
 
@@ -33,6 +43,35 @@ WRONG = [
 def test_a_foreign_word_is_answered_with_ours(call, text):
     with pytest.raises(TypeError, match=re.escape(text)):
         call()
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "text"),
+    [
+        (nnlib.layers, "Linear", "nnlib.layers has no Linear: it is Dense(n_in, n_out)"),
+        (nnlib.layers, "Conv2d", "it is Conv2D(c_in, c_out, size)"),
+        (nnlib.layers, "BatchNorm1d", "it is BatchNorm(n)"),
+        (nnlib.layers, "BatchNorm2d", "it is BatchNorm(n)"),
+        (nnlib.layers, "BatchNormalization", "it is BatchNorm(n)"),
+        (nnlib.layers, "ReLU", "it is Activation(relu)"),
+        (nnlib.layers, "Sequential", "it is nnlib.network.Sequential"),
+        (nnlib, "nn", "nnlib has no nn: it is nnlib.layers"),
+        (nnlib, "optim", "it is nnlib.optimizers"),
+        (nnlib, "keras", "nnlib has no module 'keras'; it has activations"),
+        (nnlib.layers, "Dens", "nnlib.layers has no Dens"),
+    ],
+)
+def test_a_foreign_name_is_answered_with_ours(place, name, text):
+    with pytest.raises(AttributeError, match=re.escape(text)):
+        getattr(place, name)
+
+
+def test_what_the_table_of_names_offers_exists_and_is_not_foreign():
+    for name, ours in foreign.NAMES.items():
+        assert not hasattr(nnlib.layers, name), name
+        offered = re.match(r"(\w+)\(", ours)
+        if offered and offered[1] not in ("fit", "Sequential"):
+            assert offered[1] in nnlib.layers.__all__, ours
 
 
 @pytest.mark.parametrize("call", [lambda: SGD(0.1, mass=2.0), lambda: SGD(), lambda: SGD(0.1, 0.2)])
@@ -86,7 +125,7 @@ def test_callbacks_say_their_call():
 
 
 def test_the_table_names_no_word_of_ours():
-    for name, kind in {**vars(nnlib.optimizers), **vars(nnlib.callbacks)}.items():
+    for name, kind in {**vars(nnlib.optimizers), **vars(nnlib.callbacks), **vars(nnlib.layers)}.items():
         if isinstance(kind, type) and kind.__module__.startswith("nnlib"):
             code = getattr(kind.__init__, "__code__", None)
             ours = code.co_varnames[1 : code.co_argcount] if code else ()

@@ -140,6 +140,43 @@ def test_a_batch_cut_anywhere_gives_the_same_outputs_and_the_same_summed_gradien
         assert same, max(differences)
 
 
+# by name: those that let the examples of a batch see each other in training, and those that draw anew for each batch
+MIXING = {"BatchNorm", "BatchNorm, images", "BatchNorm, momentum and eps"}
+DRAWING = {"Dropout", "DropConnect", "GaussianNoise", "RReLU"}
+
+
+def cut_and_whole(row, training, cut):
+    """Outputs, gradients of the input and the parameters' gradients for a batch of 7, whole and cut into two."""
+    rng = np.random.default_rng(21)
+    layer = row.make().initialize(rng, np.float64)
+    x = row.draw(rng, 7, *row.shape)
+    dout = rng.normal(size=layer.forward(x, training).shape)
+    found = []
+    for parts in ([slice(0, 7)], [slice(0, cut), slice(cut, 7)]):
+        outs, dxs, grads = [], [], []
+        for part in parts:
+            outs.append(layer.forward(x[part], training).copy())
+            dxs.append(layer.backward(dout[part]).copy())
+            grads.append(layer.grad.copy())
+        found.append((np.concatenate(outs), np.concatenate(dxs), np.sum(grads, axis=0)))
+    return found
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
+def test_cutting_the_batch_gives_the_same_outputs_and_the_same_summed_gradient(row, training, cut):
+    """So fit and predict may cut where they like: no layer takes another axis for that of the examples."""
+    if training and row.name in DRAWING:
+        training = False
+    if training and row.name in MIXING:
+        whole, parts = cut_and_whole(row, training, 4)
+        assert np.abs(whole[0] - parts[0]).max() > 1e-3, f"{row.name} keeps the law: no exception any more"
+        return
+    for whole, parts in zip(*cut_and_whole(row, training, cut)):
+        np.testing.assert_allclose(whole, parts, rtol=1e-10, atol=1e-12)
+
+
 @layers
 def test_batches_of_changing_size_use_the_same_memory_and_give_the_same_numbers(make, shape):
     rng = np.random.default_rng(6)

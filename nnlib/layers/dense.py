@@ -66,10 +66,9 @@ class Dense(Layer):
         return out
 
     def pull_back(self, dout, input_gradient):
-        x = rows(self.x)
-        dx = self.array("dx", x.shape) if input_gradient else None  # nobody reads the first layer's
-        affine_backward(rows(dout), x, self.W.value, self.W.grad, self.b.grad, dx)
-        return dx if dx is None else dx.reshape(self.x.shape)
+        dx = self.array("dx", self.x.shape) if input_gradient else None  # nobody reads the first layer's
+        affine_backward(rows(dout), rows(self.x), self.W.value, self.W.grad, self.b.grad, rows(dx))
+        return dx
 
     @property
     def settings(self):

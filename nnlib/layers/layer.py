@@ -28,8 +28,14 @@ def positive_eps(eps):
 
 
 def rows(x):
-    """x (..., D) -> (-1, D): the same numbers, one row after another."""
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    """x (..., D) -> (-1, D): the same numbers, one row after another; nothing stays nothing."""
+    return x if x is None or x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def lying_as(x, memory):
+    """An array of x's shape in ``memory``, contiguous, whose axes follow each other there as those of x do."""
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))  # the slowest axis first
+    return memory.reshape([x.shape[axis] for axis in order]).transpose(np.argsort(order))
 
 
 # --- shapes of one example, where not every size is known: (8, None, None), or (..., 64) with any axes before ---------
@@ -147,13 +153,22 @@ class Layer(SpeaksOurs):
 
     def forward(self, x, training=False):
         """Output for a batch x, whose examples lie along axis 0."""
-        self.x, self.out = self.at_the_door(x), None
+        if x is not self.x or x is None:  # inside a network the arrays of a layer are the same at every step
+            self.x, self.out = self.at_the_door(x), None
         self.out = self.compute(self.x, training)
         return self.out
 
     def backward(self, dout, input_gradient=True):
         """Fill the parameters' gradients from dL/dout; return dL/dx, or nothing where nobody wants it."""
-        return self.pull_back(self.gradient_at_the_door(dout), input_gradient)
+        if self.out is None:
+            raise RuntimeError(f"{self!r}.backward needs the batch of a forward before it")
+        if type(dout) is not np.ndarray or dout.dtype is not self.dtype:
+            dout = np.asarray(dout, self.dtype)
+        if dout.shape != self.out.shape:
+            raise ValueError(
+                f"{self!r}.backward takes dout of shape {self.out.shape}, as forward returned, got {dout.shape}"
+            )
+        return self.pull_back(dout, input_gradient)
 
     def compute(self, x, training):
         """The output for x."""
@@ -235,41 +250,39 @@ class Layer(SpeaksOurs):
     def prepare(self, rng, dtype):
         """Take over the dtype, and whatever else the layer needs once."""
         self.dtype = np.dtype(dtype)
-        self._arrays, self._taken, self.x, self.out = {}, None, None, None
+        self._arrays, self._blocks, self._taken, self.x, self.out = {}, {}, None, None, None
         for child in self.children:
             child.prepare(rng, dtype)
 
     def array(self, name, shape, dtype=None):
         """The layer's own array of that name, shape and dtype; its content is left over from the name's last use."""
-        key = name, shape, dtype or self.dtype
-        if key not in self._arrays:
-            self._arrays[key] = self._room(*key)
-        return self._arrays[key]
-
-    def _room(self, name, shape, dtype):
-        """An array in the one block of memory for all shapes of a name: a smaller last batch needs none of its own."""
-        size = math.prod(shape)
-        block = self._arrays.get((name, dtype))
-        if block is None or block.size < size:
-            for key in [key for key in self._arrays if (key[0], key[-1]) == (name, dtype)]:
-                del self._arrays[key]
-            block = self._arrays[name, dtype] = np.empty(size, dtype)
-        return block[:size].reshape(shape)
+        try:
+            return self._arrays[name, shape, dtype]
+        except KeyError:
+            array = self._arrays[name, shape, dtype] = self._block(name, math.prod(shape), dtype).reshape(shape)
+            return array
 
     def array_like(self, name, x):
         """The layer's own array of x's shape and order in memory: images that lie batch-last stay so."""
-        if x.flags.c_contiguous:
-            return self.array(name, x.shape)
-        order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))  # the slowest axis first
-        lying = self.array(name, tuple(x.shape[axis] for axis in order))
-        return lying.transpose(sorted(range(x.ndim), key=order.__getitem__))
+        try:
+            return self._arrays[name, x.shape, x.strides]
+        except KeyError:
+            array = self._arrays[name, x.shape, x.strides] = lying_as(x, self._block(name, x.size))
+            return array
 
-    # --- the doors ---
+    def _block(self, name, size, dtype=None):
+        """Memory for all shapes of a name: a smaller last batch needs none of its own."""
+        block = self._blocks.get((name, dtype))
+        if block is None or block.size < size:
+            for key in [key for key in self._arrays if key[0] == name]:
+                del self._arrays[key]
+            block = self._blocks[name, dtype] = np.empty(size, dtype or self.dtype)
+        return block[:size]
+
+    # --- the door ---
 
     def at_the_door(self, x):
         """x as an array of the layer's dtype, of a shape that the layer takes."""
-        if x is self.x and x is not None:
-            return x  # it came in before: inside a network the arrays of a layer are the same at every step
         if self.dtype is None:
             raise RuntimeError(
                 f"{self!r} has no memory yet: put it into Sequential(..., rng=rng) or call initialize(rng)"
@@ -298,18 +311,6 @@ class Layer(SpeaksOurs):
                 raise
             raise error.layer.refusal(error.wanted, shape[1:], error.mend, len(x)) from None
         self._taken = shape[1:]
-
-    def gradient_at_the_door(self, dout):
-        """dout as an array of the layer's dtype, of the shape that forward returned."""
-        if self.out is None:
-            raise RuntimeError(f"{self!r}.backward needs the batch of a forward before it")
-        if type(dout) is not np.ndarray or dout.dtype is not self.dtype:
-            dout = np.asarray(dout, self.dtype)
-        if dout.shape != self.out.shape:
-            raise ValueError(
-                f"{self!r}.backward takes dout of shape {self.out.shape}, as forward returned, got {dout.shape}"
-            )
-        return dout
 
 
 UNNAMED = ("n_in", "n_out", "n_hidden", "n_classes", "c_in", "c_out", "n", "function")  # everybody knows their order

@@ -86,10 +86,10 @@ class Maxout(Layer):
         return out.reshape(*x.shape[:-1], self.n_out)
 
     def pull_back(self, dout, input_gradient):
-        x = rows(self.x)
-        dx = self.array("dx", x.shape) if input_gradient else None
-        maxout_backward(rows(dout), x, self.W.value, self.winner, self.W.grad, self.b.grad, dx)
-        return dx if dx is None else dx.reshape(self.x.shape)
+        dx = self.array("dx", self.x.shape) if input_gradient else None
+        own = self.W.grad, self.b.grad, rows(dx)
+        maxout_backward(rows(dout), rows(self.x), self.W.value, self.winner, *own)
+        return dx
 
     @property
     def settings(self):
