@@ -113,7 +113,7 @@ def test_every_module_is_reached_by_its_name():
     assert set(dir(nnlib)) == {"FLOORS", "__version__", *FLOOR}
     for name in FLOOR:
         assert getattr(nnlib, name).__name__ == f"nnlib.{name}"
-    with pytest.raises(AttributeError, match="no layer; it has activations"):
+    with pytest.raises(AttributeError, match="no module 'layer'; it has activations"):
         nnlib.layer
 
 
