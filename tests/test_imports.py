@@ -11,7 +11,6 @@ import contents
 import imports
 import notebooks
 import pytest
-from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -30,16 +29,16 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(book, "ROOT", tmp_path)
     monkeypatch.setattr(book, "BUILD", tmp_path / "_build")
     monkeypatch.setattr(contents, "toc_notebooks", lambda: [tmp_path / name for name in NOTEBOOKS])
-    cache = get_cache(tmp_path / "_build" / ".jupyter_cache")
     for name in NOTEBOOKS:
-        keep(cache, tmp_path / name)
+        keep(tmp_path / name)
     book.remember("outputs", json.dumps({name: book.outputs_key(tmp_path / name) for name in NOTEBOOKS}))
     return tmp_path
 
 
-def keep(cache, path):
+def keep(path):
     bundle = CacheBundleIn(notebooks.read(path), str(path), data={"execution_seconds": 1.0})
-    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    with book.opened_cache() as cache:
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 def stale_after(checkout, name, text="\n# a comment\n"):
@@ -50,21 +49,21 @@ def stale_after(checkout, name, text="\n# a comment\n"):
 
 
 def dropped(checkout):
-    cache = get_cache(checkout / "_build" / ".jupyter_cache")
     book.drop_stale_outputs()
     gone = []
-    for name in NOTEBOOKS:
-        try:
-            cache.match_cache_notebook(notebooks.read(checkout / name))
-        except KeyError:
-            gone.append(name)
+    with book.opened_cache() as cache:
+        for name in NOTEBOOKS:
+            try:
+                cache.match_cache_notebook(notebooks.read(checkout / name))
+            except KeyError:
+                gone.append(name)
     return gone
 
 
 def test_nothing_is_thrown_away_twice(checkout):
     assert dropped(checkout) == []
     assert stale_after(checkout, "nnlib/course/chapter_02/frames.py") == [CHAPTERS["02"]]
-    keep(get_cache(checkout / "_build" / ".jupyter_cache"), checkout / CHAPTERS["02"])
+    keep(checkout / CHAPTERS["02"])
     assert dropped(checkout) == []
 
 
@@ -91,7 +90,7 @@ def test_an_older_text_of_a_notebook_is_thrown_away_with_it(checkout):
     path = checkout / CHAPTERS["02"]
     before = path.read_text("utf8")
     path.write_text(before.replace("rng = np.random.default_rng(2)", "rng = np.random.default_rng(3)"), "utf8")
-    keep(get_cache(checkout / "_build" / ".jupyter_cache"), path)
+    keep(path)
     assert stale_after(checkout, "nnlib/perceptron.py") == [CHAPTERS["02"]]
     path.write_text(before, "utf8")
     assert dropped(checkout) == [CHAPTERS["02"]], "what was made from the old perceptron would come back"

@@ -9,6 +9,7 @@ Python are the same as when it was made.
 
 import argparse
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -88,19 +89,29 @@ def drop_stale():
     remember("site", site)
 
 
+@contextlib.contextmanager
+def opened_cache():
+    """The cache of outputs; its database is closed at the end, which it leaves to its users."""
+    from jupyter_cache import get_cache
+
+    cache = get_cache(BUILD / ".jupyter_cache")
+    try:
+        yield cache
+    finally:
+        cache.db.dispose()
+
+
 def drop_stale_outputs():
     """Throw away the cached outputs of every notebook whose imports have changed; says and returns which."""
     keys = {path.relative_to(ROOT).as_posix(): outputs_key(path) for path in contents.toc_notebooks() if path.exists()}
     before = json.loads(remembered("outputs") or "{}")
     stale = [name for name, key in keys.items() if before.get(name) != key]
     if stale and (BUILD / ".jupyter_cache").exists():
-        from jupyter_cache import get_cache
-
         print(f"what they import has changed, they run again: {', '.join(stale)}", flush=True)
-        cache = get_cache(BUILD / ".jupyter_cache")
-        for record in cache.list_cache_records():  # of older texts of the notebook, too
-            if pathlib.PurePath(record.uri).as_posix().endswith(tuple(f"/{name}" for name in stale)):
-                cache.remove_cache(record.pk)
+        with opened_cache() as cache:
+            for record in cache.list_cache_records():  # of older texts of the notebook, too
+                if pathlib.PurePath(record.uri).as_posix().endswith(tuple(f"/{name}" for name in stale)):
+                    cache.remove_cache(record.pk)
     remember("outputs", json.dumps(keys))
     return stale
 
@@ -143,16 +154,14 @@ def differences(path, executed):
     ]
 
 
-def run_notebooks(workers):
+def run_notebooks(workers, cache):
     """Run what is not in the cache and say where a result differs from the committed one."""
-    from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
 
     paths = contents.toc_notebooks()
     missing = [str(path.relative_to(ROOT)) for path in paths if not path.exists()]
     if missing:
         sys.exit(f"error: _toc.yml names {', '.join(missing)}, which is not there")
-    cache = get_cache(BUILD / ".jupyter_cache")
     found, stale = [], []
     for path in paths:
         try:
@@ -202,7 +211,8 @@ def main(arguments=None):
     (BUILD / "done.key").unlink(missing_ok=True)
     drop_stale()
     kernel_settings()
-    found = run_notebooks(options.workers)
+    with opened_cache() as cache:
+        found = run_notebooks(options.workers, cache)
     if build_site():
         print("error: the site was not built without a warning, see above", file=sys.stderr)
         return 1
