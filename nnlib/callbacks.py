@@ -174,7 +174,7 @@ class GradientMonitor(Callback):
                         f"the gradient of {self.names[i]} {what} on average over epoch {run.epoch}, "
                         f"the limits are {self.limits[0]:g} and {self.limits[1]:g}",
                         RuntimeWarning,
-                        stacklevel=4,
+                        stacklevel=5,
                     )
                     break
         return False

@@ -97,7 +97,7 @@ class Checkpoint(Callback):
                 warnings.warn(
                     f"epoch {n_epochs} was not written to {path} ({error}): the training goes on, make room",
                     RuntimeWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
             self.problem = error
         else:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nnlib import losses
 from nnlib.activations import as_float, log_softmax, softplus
+from nnlib.foreign import speaks_ours
 from nnlib.layers import Activation, Dense, Dropout
 from nnlib.layers.dropout import keep_mask
 from nnlib.layers.layer import Layer
@@ -411,6 +412,7 @@ class MemberHistory(History):
         return super().__repr__() + (f"; {self.diverged}" if self.diverged else "")
 
 
+@speaks_ours
 def fit_ensemble(
     ensemble,
     loss,
@@ -467,7 +469,7 @@ def fit_ensemble(
     task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": rng}
     task |= {"train": (x, y), "validation": validation}
     run = Run(ensemble, optimizer, History(), epochs, validation is not None, task, parts={"record": record})
-    after_each_step = run.start(callbacks, progress)
+    run.start(callbacks, progress)
     try:
         for _ in run.epochs_to_come():
             order = rng.permutation(len(x))
@@ -476,8 +478,7 @@ def fit_ensemble(
                     batch = order[start : start + batch_size]
                     x_batch = x[batch] if augment is None else augment(x[batch])
                     record.step(x_batch, y[batch], penalize)
-                    for call in after_each_step:
-                        call(run)
+                    run.end_step()
                     if not record.running.any():
                         return record.histories()
                 record.epoch(validation)

@@ -28,10 +28,8 @@ def mean_squared_error(output, target):
     float, ndarray
     """
     output, target = _pair("mean_squared_error", output, target)
-    gradient = output - target
-    loss = float(np.vdot(gradient, gradient)) / gradient.size
-    gradient *= 2.0 / gradient.size
-    return loss, gradient
+    difference = output - target
+    return float(np.vdot(difference, difference)) / difference.size, difference * (2.0 / difference.size)
 
 
 def mean_absolute_error(output, target):
@@ -41,10 +39,7 @@ def mean_absolute_error(output, target):
     """
     output, target = _pair("mean_absolute_error", output, target)
     difference = output - target
-    loss = float(np.abs(difference).sum()) / difference.size
-    gradient = np.sign(difference, out=difference)
-    gradient *= 1.0 / gradient.size
-    return loss, gradient
+    return float(np.abs(difference).sum()) / difference.size, np.sign(difference) / difference.size
 
 
 def huber(output=None, target=None, *, delta=1.0):
@@ -61,8 +56,7 @@ def huber(output=None, target=None, *, delta=1.0):
     difference = output - target
     gradient = np.clip(difference, -delta, delta)  # also the part of d that counts squared
     loss = float(np.vdot(gradient, difference) - 0.5 * np.vdot(gradient, gradient)) / difference.size
-    gradient *= 1.0 / gradient.size
-    return loss, gradient
+    return loss, gradient / difference.size
 
 
 def hinge(output, target):
@@ -79,12 +73,8 @@ def hinge(output, target):
     z, y = _pair("hinge", output, target)
     if not (np.abs(y) == 1.0).all():
         raise ValueError("hinge takes targets -1 and +1: use 2 * y - 1 for classes 0 and 1")
-    missing = 1.0 - y * z
-    np.maximum(missing, 0.0, out=missing)
-    loss = float(missing.sum()) / z.size
-    gradient = np.where(missing > 0.0, -y, 0.0).astype(z.dtype)
-    gradient *= 1.0 / z.size
-    return loss, gradient
+    missing = np.maximum(1.0 - y * z, 0.0)
+    return float(missing.sum()) / z.size, -y * (missing > 0.0) / z.size
 
 
 def binary_cross_entropy(output, target):
@@ -104,14 +94,9 @@ def binary_cross_entropy(output, target):
     least, largest = extremes(y)
     if not (least >= 0.0 and largest <= 1.0):
         raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
-    log_sum = np.empty_like(z)
-    softplus.f(z, log_sum)
+    log_sum = softplus(z)
     loss = (total(log_sum) - float(np.vdot(z, y))) / z.size
-    gradient = np.subtract(z, log_sum, out=log_sum)
-    np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))
-    gradient -= y
-    gradient *= 1.0 / z.size
-    return loss, gradient
+    return loss, (np.exp(z - log_sum) - y) / z.size  # sigmoid(z) = exp(z - log(1 + exp(z)))
 
 
 def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoothing=0.0):
@@ -122,9 +107,9 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
 
     Parameters
     ----------
-    output : ndarray (N, K)
-        Logits z.
-    target : ndarray (N,) of int, or (N, K)
+    output : ndarray (N, K), or (N, T, K) with any number of axes before the last
+        Logits z; the batch is all of their rows.
+    target : ndarray (N,) or (N, T) of int, or of the shape of the output
         Class numbers 0 .. K-1, or one distribution over the classes per row.
     weights : ndarray (K,), optional
         Weight of each class; the mean is then divided by the total weight of the targets (class numbers only).
@@ -135,16 +120,16 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
         return functools.partial(softmax_cross_entropy, weights=weights, label_smoothing=label_smoothing)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing!r}")
-    logits, target = _logits("softmax_cross_entropy", output), np.asarray(target)
-    n, k = logits.shape
-    of_numbers = target.ndim == 1
-    y = one_hot(target, k, logits.dtype) if of_numbers else target.astype(logits.dtype, copy=False)
-    if y.shape != logits.shape:
-        raise ValueError(f"logits of shape {(n, k)} take {n} class numbers or targets of their shape, got {y.shape}")
-    z, y = logits.T.copy(), y.T  # (K, N): NumPy is faster along few long rows than along many short ones
+    z, target = _logits("softmax_cross_entropy", output), np.asarray(target)
+    of_numbers = target.ndim == z.ndim - 1
+    y = _one_hot_like(z, target) if of_numbers else target.astype(z.dtype, copy=False)
+    if y.shape != z.shape:
+        raise ValueError(
+            f"logits of shape {z.shape} take {z.shape[:-1]} class numbers or targets of their shape, got {target.shape}"
+        )
+    n, mass, k = z.size // z.shape[-1], 1.0, z.shape[-1]
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + label_smoothing / k
-    n_total = n
     if weights is not None:
         if not of_numbers:
             raise ValueError("class weights go with class numbers, got target distributions")
@@ -153,18 +138,28 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
             raise ValueError(f"{k} classes need {k} weights, got shape {weights.shape}")
         if not (weights.min() >= 0.0 and math.isfinite(weights.sum())):
             raise ValueError(f"class weights are finite and not negative, got {weights}")
-        n_total = float(weights[target].sum())
-        if n_total == 0.0:
+        n = float(weights[target].sum())
+        if n == 0.0:
             raise ValueError("all classes of this batch have weight 0: there is no mean over nothing")
-        y = y * weights[:, np.newaxis]
-    log_p = log_softmax(z, axis=0, out=z)
-    loss = -float(np.vdot(y, log_p)) / n_total
-    gradient = np.exp(log_p, out=log_p)
+        y = y * weights
     if weights is not None or not of_numbers:
-        gradient *= y.sum(axis=0)  # 1 where y is a distribution
-    gradient -= y
-    gradient *= 1.0 / n_total
-    return loss, gradient.T
+        mass = y.sum(axis=-1, keepdims=True).reshape(-1, 1)
+    loss, gradient = _softmax_cross_entropy(_by_columns(z), _by_columns(y), n, mass)
+    return loss, gradient.reshape(z.shape)
+
+
+def _softmax_cross_entropy(z, y, n, mass=1.0):
+    """L = -sum y log softmax(z) / n; dL/dz = (mass softmax(z) - y) / n, mass the sum of a row of y, 1 of a distribution
+
+    z, y (N, K) -> L, dz (N, K)
+    """
+    log_p = log_softmax(z)
+    return -float(np.vdot(y.T, log_p.T)) / n, (mass * np.exp(log_p) - y) / n
+
+
+def _by_columns(z):
+    """The rows of z (..., K) as (N, K), column by column in memory: NumPy is faster along few long rows than many."""
+    return np.asfortranarray(z.reshape(-1, z.shape[-1]))
 
 
 def focal(output=None, target=None, *, gamma=2.0):
@@ -176,23 +171,23 @@ def focal(output=None, target=None, *, gamma=2.0):
 
     Parameters
     ----------
-    output : ndarray (N, K)
+    output : ndarray (..., K)
         Logits.
-    target : ndarray (N,) of int
+    target : ndarray (...) of int
     """
     if not gamma >= 0.0:
         raise ValueError(f"focal takes gamma >= 0, got {gamma!r}")
     if output is None:
         return functools.partial(focal, gamma=gamma)
     z = _logits("focal", output)
-    y = one_hot(target, z.shape[1], z.dtype)
+    y, n = _one_hot_like(z, target), z.size // z.shape[-1]
     log_p = log_softmax(z)
-    log_target = np.sum(y * log_p, axis=1, keepdims=True)
+    log_target = np.sum(y * log_p, axis=-1, keepdims=True)
     p = np.exp(log_target)
     rest = -np.expm1(log_target)  # 1 - p without the loss of digits near p = 1
-    loss = -float(np.vdot(rest**gamma, log_target)) / len(z)
+    loss = -float(np.vdot(rest**gamma, log_target)) / n
     ratio = np.divide(log_target, rest, out=np.zeros_like(p), where=rest > 0.0)  # at p = 1 its factor is 0
-    gradient = rest**gamma * (gamma * p * ratio - 1.0) * (y - np.exp(log_p)) / len(z)
+    gradient = rest**gamma * (gamma * p * ratio - 1.0) * (y - np.exp(log_p)) / n
     return loss, gradient
 
 
@@ -204,7 +199,7 @@ def distillation(output=None, target=None, *, temperature):
 
     Parameters
     ----------
-    output, target : ndarray (N, K)
+    output, target : ndarray (..., K)
         Logits of the student and of the teacher.
     """
     if not 0.0 < temperature < math.inf:
@@ -214,11 +209,9 @@ def distillation(output=None, target=None, *, temperature):
     student, teacher = _pair("distillation", _logits("distillation", output), target)
     log_q, log_p = log_softmax(student / temperature), log_softmax(teacher / temperature)
     p = np.exp(log_p)
-    loss = temperature**2 * float(np.vdot(p, log_p - log_q)) / len(student)
-    gradient = np.exp(log_q, out=log_q)
-    gradient -= p
-    gradient *= temperature / len(student)
-    return loss, gradient
+    n = student.size // student.shape[-1]
+    loss = temperature**2 * float(np.vdot(p, log_p - log_q)) / n
+    return loss, (np.exp(log_q) - p) * (temperature / n)
 
 
 def large_margin_softmax(output=None, target=None, *, margin, ease=0.0):
@@ -234,10 +227,10 @@ def large_margin_softmax(output=None, target=None, *, margin, ease=0.0):
 
     Parameters
     ----------
-    output : ndarray (N, 2 K)
+    output : ndarray (..., 2 K)
         Of :class:`~nnlib.layers.angular.AngularDense`: K logits ||W_k|| ||x|| cos(theta_k), then K numbers
         -||W_k|| ||x||.
-    target : ndarray (N,) of int
+    target : ndarray (...) of int
     margin : int
         m >= 1; the authors use 2 to 4.
     ease : float
@@ -256,15 +249,13 @@ def large_margin_softmax(output=None, target=None, *, margin, ease=0.0):
     if output is None:
         return functools.partial(large_margin_softmax, margin=margin, ease=ease)
     output = _logits("large_margin_softmax", output)
-    z, low = np.split(output, 2, axis=1) if output.shape[1] % 2 == 0 else (output, output[:, :0])
+    z, low = np.split(output, 2, axis=-1) if output.shape[-1] % 2 == 0 else (output, output[..., :0])
     if z.shape != low.shape or (low > -np.abs(z) * (1.0 - 1e-3)).any():
         raise ValueError(
             "large_margin_softmax takes logits and the values they would have at 180 degrees, (N, 2 K), "
             f"got {output.shape}: let AngularDense(n_in, n_classes) be the last layer"
         )
-    y = one_hot(target, z.shape[1], bool)
-    if y.shape != z.shape:
-        raise ValueError(f"{len(z)} rows take {len(z)} class numbers, got {len(y)}")
+    y = _one_hot_like(z, target).astype(bool)
     length = -low[y]  # ||W_y|| ||x|| (N,)
     c = np.divide(z[y], length, out=np.ones_like(length), where=length > 0.0)
     psi, slope = large_margin_psi(np.clip(c, -1.0, 1.0), int(margin))
@@ -273,8 +264,8 @@ def large_margin_softmax(output=None, target=None, *, margin, ease=0.0):
     harder[y] += share * length * (psi - c)
     loss, gradient_harder = softmax_cross_entropy(harder, target)
     dy = share * gradient_harder[y]  # of length psi(z / length), by z and by -length
-    gradient = np.concatenate([gradient_harder, np.zeros_like(z)], axis=1)
-    dz, dlow = np.split(gradient, 2, axis=1)
+    gradient = np.concatenate([gradient_harder, np.zeros_like(z)], axis=-1)
+    dz, dlow = np.split(gradient, 2, axis=-1)
     dz[y] += dy * (slope - 1.0)
     dlow[y] = -dy * (psi - c * slope)
     return loss, gradient
@@ -355,25 +346,30 @@ def _embeddings(name, output, group):
 
 def _logits(name, output):
     z = as_float(output)
-    if z.ndim != 2 or not z.size:
-        raise ValueError(f"{name} takes logits of shape (N, K), N and K >= 1, got {z.shape}")
+    if z.ndim < 2 or not z.size:
+        raise ValueError(f"{name} takes logits of shape (N, ..., K) or (N, K), N and K >= 1, got {z.shape}")
     return z
 
 
 def one_hot(labels, n_classes, dtype=np.float64):
-    """y (N, K) with a single 1 a row, column by column in memory.
-
-    labels (N,) of class numbers 0 .. K-1; anything else is an error.
-    """
+    """y (..., K) with a single 1 a row.  labels (...) of class numbers 0 .. K-1; anything else is an error."""
     labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+    if not labels.ndim or labels.dtype.kind not in "iu":
         raise TypeError(f"class numbers are integers of shape (N,), got {labels.dtype} of shape {labels.shape}")
     least, largest = extremes(labels) if labels.size else (0, 0)
     if not 0 <= least <= largest < n_classes:
         raise ValueError(f"class numbers go from 0 to {n_classes - 1}, got {least} to {largest}")
-    y = np.zeros((n_classes, len(labels)), dtype)
-    y[labels, np.arange(len(labels))] = 1.0
-    return y.T
+    y = np.zeros((n_classes, labels.size), dtype)
+    y[labels.ravel(), np.arange(labels.size)] = 1.0
+    return y.T.reshape(*labels.shape, n_classes)  # of labels (N,) column by column in memory
+
+
+def _one_hot_like(z, labels):
+    """One-hot rows for logits (..., K) from labels (...)."""
+    labels = np.asarray(labels)
+    if labels.shape != z.shape[:-1]:
+        raise ValueError(f"logits of shape {z.shape} take class numbers of shape {z.shape[:-1]}, got {labels.shape}")
+    return one_hot(labels, z.shape[-1], z.dtype)
 
 
 def _pair(name, output, target):

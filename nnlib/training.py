@@ -7,6 +7,8 @@ from numbers import Integral
 import numpy as np
 
 from nnlib.callbacks import Callback, Progress
+from nnlib.doors import checked_rng
+from nnlib.foreign import speaks_ours
 from nnlib.metrics import accuracy, predicted_classes
 
 
@@ -23,7 +25,7 @@ class History:
     """What a training recorded, a list entry per epoch (``batch_loss`` and ``learning_rate``: per step).
 
     ``train_loss`` is the mean over the epoch's batches, measured while the network was changing; ``validation_loss`` is
-    measured after the epoch.  Accuracies are there when the targets are class numbers.
+    measured after the epoch.  Accuracies are there when the targets are class numbers, (N,) or one for each output row.
     """
 
     train_loss: list = field(default_factory=list)
@@ -75,12 +77,12 @@ class Run:
         self.parts = {"network": self.network, "optimizer": self.optimizer, "history": self.history, **self.parts}
 
     def start(self, callbacks, progress):
-        """Call ``start`` of all callbacks; returns those methods that are to be called after each step."""
+        """Call ``start`` of all callbacks."""
         self.callbacks = [*_callbacks(callbacks), *([Progress()] if progress else [])]
         self.callbacks.sort(key=lambda callback: callback.comes_last)
         for callback in self.callbacks:
             callback.start(self)
-        return [callback.step for callback in self.callbacks if type(callback).step is not Callback.step]
+        self.after_each_step = [c.step for c in self.callbacks if type(c).step is not Callback.step]
 
     def epochs_to_come(self):
         """The numbers of the epochs, until a callback wishes to stop."""
@@ -89,6 +91,11 @@ class Run:
                 return
             self.epoch = epoch
             yield epoch
+
+    def end_step(self):
+        """Call ``step`` of the callbacks that have one."""
+        for call in self.after_each_step:
+            call(self)
 
     def end_epoch(self):
         """Call ``epoch`` of all callbacks, and note whether one wishes to stop."""
@@ -100,6 +107,7 @@ class Run:
             callback.end(self)
 
 
+@speaks_ours
 def fit(
     network,
     loss,
@@ -125,7 +133,7 @@ def fit(
         ``loss(output, target) -> (float, gradient)``.
     optimizer : Optimizer
     train, validation : (x, y)
-        x (N, ...), y (N,) class numbers or (N, D) targets.
+        x (N, ...), y (N,) class numbers or (N, D) targets; of sequences y (N, T) class numbers or (N, T, D).
     epochs : int
         How often every example is seen.
     batch_size : int
@@ -161,51 +169,70 @@ def fit(
     )  # fmt: skip
     if penalty is not None and (not callable(penalty) or isinstance(penalty, type)):
         raise TypeError(f"a penalty is a function of the network such as L2(0.01), got {penalty!r}")
-    classes = y.ndim == 1 and y.dtype.kind in "iu"
     history = History()
     task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": rng}
     task |= {"train": (x, y), "validation": validation}
     run = Run(network, optimizer, history, epochs, validation is not None, task)
-    after_each_step = run.start(callbacks, progress)
+    record = _Record(run, loss, y, stop_on_divergence)
+    run.start(callbacks, progress)
     try:
         for _ in run.epochs_to_come():
             order = rng.permutation(len(x))
-            total, n_right = 0.0, 0
-            for start in range(0, len(x), batch_size):
-                batch = order[start : start + batch_size]
-                x_batch, y_batch = x[batch], y[batch]
-                if augment is not None:
-                    x_batch = augment(x_batch)
-                with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows, the record reports
+                for start in range(0, len(x), batch_size):
+                    batch = order[start : start + batch_size]
+                    x_batch, y_batch = x[batch], y[batch]
+                    if augment is not None:
+                        x_batch = augment(x_batch)
                     output = network.forward(x_batch, training=True)
                     value, dout = loss(output, y_batch)
                     network.backward(dout, input_gradient=False)
-                if classes:
-                    n_right += np.count_nonzero(predicted_classes(output) == y_batch)
-                if penalty is not None:
-                    penalty(network)
-                if stop_on_divergence and not math.isfinite(value):
-                    raise Diverged(_diverged_text(run, value), history)
-                history.batch_loss.append(value)
-                history.learning_rate.append(optimizer.learning_rate)
-                optimizer.step(network.theta, network.grad)
-                for call in after_each_step:
-                    call(run)
-                total += value * len(batch)
-            history.train_loss.append(total / len(x))
-            if classes:
-                history.train_accuracy.append(n_right / len(x))
-            if validation is not None:
-                output = network.predict(validation[0])
-                history.validation_loss.append(loss(output, validation[1])[0])
-                if classes:
-                    history.validation_accuracy.append(accuracy(output, validation[1]))
-            if stop_on_divergence and not np.isfinite(network.theta).all():
-                raise Diverged(_diverged_text(run, "infinite with the last parameters"), history)
+                    if penalty is not None:
+                        penalty(network)
+                    record.step(value, output, y_batch)
+                    optimizer.step(network.theta, network.grad)
+                    run.end_step()
+            record.epoch(validation)
             run.end_epoch()
     finally:
         run.end()
     return history
+
+
+class _Record:
+    """Writes the history of a training, and raises where its loss is NaN or infinite."""
+
+    def __init__(self, run, loss, y, stop_on_divergence):
+        self.run, self.loss, self.stop_on_divergence = run, loss, stop_on_divergence
+        self.integers, self.n, self.n_labels = y.dtype.kind in "iu", len(y), y.size
+        self.total, self.n_right = 0.0, 0  # of this epoch
+
+    def step(self, value, output, y):
+        """What the loss says of a batch, before the step that it causes."""
+        history = self.run.history
+        if self.stop_on_divergence and not math.isfinite(value):
+            raise Diverged(_diverged_text(self.run, value), history)
+        history.batch_loss.append(value)
+        history.learning_rate.append(self.run.optimizer.learning_rate)
+        self.total += value * len(y)
+        self.classes = self.integers and (y.ndim == 1 or y.shape == output.shape[:-1])
+        if self.classes:
+            self.n_right += np.count_nonzero(predicted_classes(output) == y)
+
+    def epoch(self, validation):
+        """The means over the epoch, and the losses after it."""
+        history, network = self.run.history, self.run.network
+        history.train_loss.append(self.total / self.n)
+        if self.classes:
+            history.train_accuracy.append(self.n_right / self.n_labels)
+        if validation is not None:
+            output = network.predict(validation[0])
+            history.validation_loss.append(self.loss(output, validation[1])[0])
+            if self.classes:
+                history.validation_accuracy.append(accuracy(output, validation[1]))
+        if self.stop_on_divergence and not np.isfinite(network.theta).all():
+            raise Diverged(_diverged_text(self.run, "infinite with the last parameters"), history)
+        self.total, self.n_right = 0.0, 0
 
 
 def at_the_door(network, loss, optimizer, train, validation, augment, *, epochs, batch_size, rng, finite=True):
@@ -225,8 +252,7 @@ def at_the_door(network, loss, optimizer, train, validation, augment, *, epochs,
         raise TypeError(f"epochs and batch_size are whole numbers, got {epochs=} and {batch_size=}")
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"fit takes at least one epoch and batches of at least one, got {epochs=} and {batch_size=}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a np.random.Generator, got {rng!r}: make one with np.random.default_rng(seed)")
+    checked_rng(rng)
     x, y = _examples("train", train, network.dtype, finite)
     if validation is not None:
         validation = _examples("validation", validation, network.dtype, finite)

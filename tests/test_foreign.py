@@ -12,8 +12,10 @@ import nnlib.optimizers
 from nnlib import foreign, initializers, schedules
 from nnlib.callbacks import Callback, EarlyStopping, GradientMonitor
 from nnlib.checkpoint import Checkpoint
+from nnlib.ensemble import fit_ensemble
 from nnlib.layers import LSTM, BatchNorm, Conv2D, Dense, Dropout
 from nnlib.optimizers import SGD, Adam, AdamW, Clipped, Momentum, RMSProp
+from nnlib.training import fit
 
 WRONG = [
     (lambda: SGD(0.1, momentum=0.9), "SGD has no momentum: Momentum(0.1, momentum=0.9) has one"),
@@ -27,6 +29,9 @@ WRONG = [
     (lambda: Adam(0.1, clipnorm=1.0), "Adam has no clipnorm: wrap the optimizer, Clipped(Adam(0.01), norm=1.0)"),
     (lambda: Clipped(SGD(0.1), max_norm=1.0), "Clipped(Adam(0.01), norm=1.0)"),
     (lambda: EarlyStopping(3, restore_best_weights=True), "EarlyStopping has no restore_best_weights: it is called"),
+    (lambda: fit(None, validation_data=(0, 0)), "fit has no validation_data: give validation=(x, y)"),
+    (lambda: fit(None, n_epochs=3), "fit has no n_epochs: it is called epochs"),
+    (lambda: fit_ensemble(None, verbose=0), "fit_ensemble has no verbose: give progress=True or False"),
     (lambda: Checkpoint(filepath="a"), "Checkpoint has no filepath: it is called path"),
     (lambda: Dense(units=3), "Dense has no units: it is called n_out, and n_in stands before it"),
     (lambda: Dense(in_features=2, n_out=3), "Dense has no in_features: it is called n_in"),
