@@ -594,9 +594,7 @@ def test_folded_code_opens_by_keyboard_and_says_what_it_is(name, site_url, visit
         assert code.is_visible()
         assert box.locator("summary p.expanded").is_visible()
     live = page.locator("div.cell:has(.nn-explore, .nn-question, .sw-still)")
-    assert live.count() == live.locator("> details.above-input").count() > 1, (
-        "what makes a figure or a question is folded"
-    )
+    assert live.locator("> details.above-input").count() >= 3, "what only makes a figure or a question is folded"
 
 
 # The runtime by itself, on pages of its own
