@@ -15,7 +15,7 @@ FLOORS = {
     3: "network training checkpoint diagnostics",
     2: "layers optimizers regularizers callbacks",
     1: "activations reductions initializers parameters losses schedules metrics data preprocessing augmentation "
-    "gradcheck perceptron autodiff archive progress doors reprs foreign",
+    "gradcheck perceptron autodiff archive progress doors reprs foreign trace",
 }
 _MODULES = tuple(name for floor in sorted(FLOORS) for name in FLOORS[floor].split())
 

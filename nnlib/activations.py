@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnlib.reductions import along_long_rows, sum_along
+from nnlib.trace import Symbol
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,6 +71,8 @@ class Elementwise:
 
 def as_float(z):
     """z as an array of float32 or float64; whole numbers and truth values become float64."""
+    if isinstance(z, Symbol):  # stands for one
+        return z
     z = np.asarray(z)
     if z.dtype == np.float32 or z.dtype == np.float64:
         return z

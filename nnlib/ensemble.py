@@ -6,12 +6,13 @@ network gets the numbers that it would get alone from :func:`nnlib.training.fit`
 """
 
 import copy
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnlib import losses
-from nnlib.activations import as_float, log_softmax, softplus
+from nnlib.activations import as_float
 from nnlib.foreign import speaks_ours
 from nnlib.layers import Activation, Dense, Dropout
 from nnlib.layers.dropout import keep_mask
@@ -19,7 +20,7 @@ from nnlib.layers.layer import Layer
 from nnlib.metrics import predicted_classes
 from nnlib.network import Sequential
 from nnlib.parameters import Parameter
-from nnlib.reductions import extremes, ones
+from nnlib.reductions import ones
 from nnlib.regularizers import L1, L2, ElasticNet
 from nnlib.schedules import as_schedule
 from nnlib.training import History, Run, at_the_door
@@ -105,93 +106,30 @@ class StackedDropout(Dropout):
         return np.multiply(x, self.mask, out=self.array("out", x.shape))
 
 
-# --- losses: those of nnlib.losses with a leading axis, a value per model ---------------------------------------------
-
-
-def mean_squared_errors(output, target):
-    """L_e = mean (output_e - target)^2 for each model e; dL_e/doutput_e = 2 (output_e - target) / (N D).
-
-    output (E, N, D), target (N, D) -> values (E,), gradient (E, N, D), as :func:`nnlib.losses.mean_squared_error`
-    """
-    output, target = _pair("mean_squared_error", output, target)
-    gradient = output - target
-    flat = gradient.reshape(len(gradient), -1)
-    values = np.vecdot(flat, flat) / target.size
-    gradient *= 2.0 / target.size
-    return values, gradient
-
-
-def binary_cross_entropies(output, target):
-    """L_e = mean [log(1 + exp(z)) - z y] over the logits z of model e; dL_e/dz = (sigmoid(z) - y) / (N K).
-
-    output (E, N, K), target (N, K) -> values (E,), gradient (E, N, K), as :func:`nnlib.losses.binary_cross_entropy`
-    """
-    z, y = _pair("binary_cross_entropy", output, target)
-    least, largest = extremes(y)
-    if not (least >= 0.0 and largest <= 1.0):
-        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
-    log_sum = softplus(z)
-    flat = z.reshape(len(z), -1)
-    values = (log_sum.reshape(flat.shape).sum(axis=1) - flat @ y.reshape(-1)) / y.size
-    gradient = np.subtract(z, log_sum, out=log_sum)
-    np.exp(gradient, out=gradient)  # sigmoid(z) = exp(z - log(1 + exp(z)))
-    gradient -= y
-    gradient *= 1.0 / y.size
-    return values, gradient
-
-
-def softmax_cross_entropies(output, target):
-    """L_e = mean over the batch of -sum_k y_k log softmax(z)_k, z the logits of model e; dL_e/dz = (softmax(z) - y) / N
-
-    output (E, N, K), target (N,) of int or (N, K) -> values (E,), gradient (E, N, K), as
-    :func:`nnlib.losses.softmax_cross_entropy` without weights and smoothing
-    """
-    z = as_float(output)
-    _, n, k = z.shape
-    y = losses.one_hot(target, k, z.dtype) if np.ndim(target) == 1 else np.asarray(target, z.dtype)
-    if y.shape != (n, k):
-        raise ValueError(
-            f"logits of shape {z.shape} take {n} class numbers or targets of shape {(n, k)}, got {y.shape}"
-        )
-    log_p = log_softmax(z)
-    values = log_p.reshape(len(z), -1) @ y.reshape(-1) / -n
-    gradient = np.exp(log_p, out=log_p)
-    if np.ndim(target) != 1:
-        gradient *= y.sum(axis=1, keepdims=True)  # 1 where y is a distribution
-    gradient -= y
-    gradient *= 1.0 / n
-    return values, gradient
-
-
-def _pair(name, output, target):
-    output = as_float(output)
-    target = np.asarray(target, output.dtype)
-    if output.shape[1:] != target.shape:
-        raise ValueError(
-            f"{name} takes a target of shape {output.shape[1:]} for each of the {len(output)} models, "
-            f"got {target.shape}" + (": use target.reshape(-1, 1)" if output.shape[1:] == (*target.shape, 1) else "")
-        )
-    return output, target
-
-
-STACKED = {
-    losses.mean_squared_error: mean_squared_errors,
-    losses.binary_cross_entropy: binary_cross_entropies,
-    losses.softmax_cross_entropy: softmax_cross_entropies,
-}
+# --- losses: the kernels of nnlib.losses, and a mean for each model ---------------------------------------------------
 
 
 def for_each_model(loss):
-    """``stacked(output (E, N, ...), target) -> values (E,), gradient`` of an ordinary loss.
+    """``stacked(output (E, N, ...), target) -> values (E,), gradient`` of a loss; the target is that of all models.
 
-    The three of ``STACKED`` are computed for all models at once; any other loss is called E times.
+    With ``own=True`` each model has a target of its own, (E, N, ...).  A loss that is no plain mean over the examples
+    is called E times.
     """
 
-    def one_by_one(output, target):
-        values, gradients = zip(*(loss(z, target) for z in output))
-        return np.array(values), np.stack(gradients)
+    def stacked(output, target, own=False):
+        output = as_float(output)
+        try:
+            kernel, targets = losses.parts(loss)
+            y = targets(output if own else output[0], target)
+        except losses.NoParts:
+            values, gradients = zip(*(loss(z, y) for z, y in zip(output, target if own else itertools.repeat(target))))
+            return np.array(values), np.stack(gradients)
+        each, gradient = kernel(output, y)
+        each = each.reshape(len(output), -1)
+        gradient *= 1.0 / each.shape[1]
+        return each.mean(axis=1), gradient
 
-    return STACKED.get(loss, one_by_one)
+    return stacked
 
 
 # --- the networks -----------------------------------------------------------------------------------------------------

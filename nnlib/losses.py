@@ -2,6 +2,9 @@
 
 Cross-entropies take **logits**, the numbers before the sigmoid or softmax, since together the two have a gradient that
 is short, exact and never vanishes on a mistake.  The gradient is a new array of the output's shape and dtype.
+
+Three losses are written as a kernel, which gives the loss of each example and its gradient, behind a door that checks
+the targets and takes the mean.  :func:`parts` hands out the two, for many networks or many steps at once.
 """
 
 import functools
@@ -9,8 +12,42 @@ import math
 
 import numpy as np
 
-from nnlib.activations import as_float, log_softmax, softplus
+from nnlib.activations import as_float, log_softmax, sigmoid, softplus
 from nnlib.reductions import extremes, total
+
+# --- losses of each example, with their gradients ---------------------------------------------------------------------
+
+
+def squared_errors(z, y):
+    """l = (z - y)^2,  dl/dz = 2 (z - y).   z, y (..., D), number by number"""
+    difference = z - y
+    return np.square(difference), 2.0 * difference
+
+
+def binary_cross_entropies(z, y):
+    """l = log(1 + exp(z)) - z y,  dl/dz = sigmoid(z) - y.   z, y (..., K), number by number"""
+    return softplus(z) - z * y, sigmoid(z) - y
+
+
+def softmax_cross_entropies(z, y, mass=None):
+    """l = -sum_k y_k log p_k with p = softmax(z),  dl/dz = p - y.   z, y (..., K) -> l (...), dl/dz (..., K)
+
+    Where a row of y is no distribution, ``mass`` is its sum m (..., 1), and dl/dz = m p - y.
+    """
+    log_p = log_softmax(z)
+    p = np.exp(log_p)
+    if mass is not None:
+        p *= mass
+    return -np.vecdot(y, log_p), p - y
+
+
+def mean_over_batch(each, gradient):
+    """The mean of the losses of all examples, and its gradient, which takes the place of theirs."""
+    gradient *= 1.0 / each.size
+    return total(each) / each.size, gradient
+
+
+# --- their means: (output, target) -> (float, gradient) ---------------------------------------------------------------
 
 
 def mean_squared_error(output, target):
@@ -27,9 +64,8 @@ def mean_squared_error(output, target):
     -------
     float, ndarray
     """
-    output, target = _pair("mean_squared_error", output, target)
-    difference = output - target
-    return float(np.vdot(difference, difference)) / difference.size, difference * (2.0 / difference.size)
+    output = as_float(output)
+    return mean_over_batch(*squared_errors(output, _like(output, target, "mean_squared_error")))
 
 
 def mean_absolute_error(output, target):
@@ -90,13 +126,8 @@ def binary_cross_entropy(output, target):
     target : ndarray of the same shape
         Probabilities from 0 to 1, usually 0 or 1.
     """
-    z, y = _pair("binary_cross_entropy", output, target)
-    least, largest = extremes(y)
-    if not (least >= 0.0 and largest <= 1.0):
-        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
-    log_sum = softplus(z)
-    loss = (total(log_sum) - float(np.vdot(z, y))) / z.size
-    return loss, (np.exp(z - log_sum) - y) / z.size  # sigmoid(z) = exp(z - log(1 + exp(z)))
+    output = as_float(output)
+    return mean_over_batch(*binary_cross_entropies(output, _shares_like(output, target)))
 
 
 def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoothing=0.0):
@@ -118,43 +149,18 @@ def softmax_cross_entropy(output=None, target=None, *, weights=None, label_smoot
     """
     if output is None:
         return functools.partial(softmax_cross_entropy, weights=weights, label_smoothing=label_smoothing)
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing!r}")
-    z, target = _logits("softmax_cross_entropy", output), np.asarray(target)
-    of_numbers = target.ndim == z.ndim - 1
-    y = _one_hot_like(z, target) if of_numbers else target.astype(z.dtype, copy=False)
-    if y.shape != z.shape:
-        raise ValueError(
-            f"logits of shape {z.shape} take {z.shape[:-1]} class numbers or targets of their shape, got {target.shape}"
-        )
-    n, mass, k = z.size // z.shape[-1], 1.0, z.shape[-1]
-    if label_smoothing:
-        y = y * (1.0 - label_smoothing) + label_smoothing / k
-    if weights is not None:
-        if not of_numbers:
-            raise ValueError("class weights go with class numbers, got target distributions")
-        weights = np.asarray(weights, z.dtype)
-        if weights.shape != (k,):
-            raise ValueError(f"{k} classes need {k} weights, got shape {weights.shape}")
-        if not (weights.min() >= 0.0 and math.isfinite(weights.sum())):
-            raise ValueError(f"class weights are finite and not negative, got {weights}")
-        n = float(weights[target].sum())
-        if n == 0.0:
-            raise ValueError("all classes of this batch have weight 0: there is no mean over nothing")
-        y = y * weights
-    if weights is not None or not of_numbers:
-        mass = y.sum(axis=-1, keepdims=True).reshape(-1, 1)
-    loss, gradient = _softmax_cross_entropy(_by_columns(z), _by_columns(y), n, mass)
-    return loss, gradient.reshape(z.shape)
-
-
-def _softmax_cross_entropy(z, y, n, mass=1.0):
-    """L = -sum y log softmax(z) / n; dL/dz = (mass softmax(z) - y) / n, mass the sum of a row of y, 1 of a distribution
-
-    z, y (N, K) -> L, dz (N, K)
-    """
-    log_p = log_softmax(z)
-    return -float(np.vdot(y.T, log_p.T)) / n, (mass * np.exp(log_p) - y) / n
+    output = _logits("softmax_cross_entropy", output)
+    y = _rows_like(output, target, weights, label_smoothing)
+    z, y = _by_columns(output), _by_columns(y)
+    if weights is None and np.ndim(target) < output.ndim:
+        loss, gradient = mean_over_batch(*softmax_cross_entropies(z, y))
+        return loss, gradient.reshape(output.shape)
+    each, gradient = softmax_cross_entropies(z, y, mass=y.sum(axis=1, keepdims=True))
+    n = len(y) if weights is None else float(np.asarray(weights, z.dtype)[np.ravel(target)].sum())
+    if n == 0.0:
+        raise ValueError("all classes of this batch have weight 0: there is no mean over nothing")
+    gradient *= 1.0 / n
+    return total(each) / n, gradient.reshape(output.shape)
 
 
 def _by_columns(z):
@@ -374,10 +380,15 @@ def _one_hot_like(z, labels):
 
 def _pair(name, output, target):
     """Output and target as arrays of one shape and the output's dtype."""
-    output, target = as_float(output), np.asarray(target)
+    output = as_float(output)
+    return output, _like(output, target, name)
+
+
+def _like(output, target, name):
+    """The target as an array of the output's shape and dtype."""
+    target = np.asarray(target)
     if target.dtype.kind not in "iubf":
         raise TypeError(f"{name} takes targets that are real numbers, got dtype {target.dtype}")
-    target = target.astype(output.dtype, copy=False)
     if output.shape != target.shape:
         raise ValueError(
             f"{name} takes output and target of one shape, got {output.shape} and {target.shape}"
@@ -385,4 +396,82 @@ def _pair(name, output, target):
         )
     if not output.size:
         raise ValueError(f"{name} takes at least one example, got shape {output.shape}")
-    return output, target
+    return target.astype(output.dtype, copy=False)
+
+
+def _shares_like(output, target):
+    """Targets from 0 to 1, of the output's shape and dtype."""
+    y = _like(output, target, "binary_cross_entropy")
+    least, largest = extremes(y)
+    if not (least >= 0.0 and largest <= 1.0):
+        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {least:g} to {largest:g}")
+    return y
+
+
+def _rows_like(output, target, weights=None, label_smoothing=0.0):
+    """For each row of the output (..., K) its row of targets, from class numbers (...) or from rows."""
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"label_smoothing lies in [0, 1], got {label_smoothing!r}")
+    target, k = np.asarray(target), output.shape[-1]
+    of_numbers = target.ndim == output.ndim - 1
+    y = _one_hot_like(output, target) if of_numbers else target.astype(output.dtype, copy=False)
+    if y.shape != output.shape:
+        raise ValueError(
+            f"logits of shape {output.shape} take {output.shape[:-1]} class numbers or targets of their shape, "
+            f"got {target.shape}"
+        )
+    if label_smoothing:
+        y = y * (1.0 - label_smoothing) + label_smoothing / k
+    if weights is not None:
+        if not of_numbers:
+            raise ValueError("class weights go with class numbers, got target distributions")
+        weights = np.asarray(weights, output.dtype)
+        if weights.shape != (k,):
+            raise ValueError(f"{k} classes need {k} weights, got shape {weights.shape}")
+        if not (weights.min() >= 0.0 and math.isfinite(weights.sum())):
+            raise ValueError(f"class weights are finite and not negative, got {weights}")
+        y = y * weights
+    return y
+
+
+# --- a loss in its parts ----------------------------------------------------------------------------------------------
+
+
+class NoParts(TypeError):
+    """The loss is no plain mean of a kernel over the examples, or not with these targets."""
+
+
+def parts(loss):
+    """The kernel of a loss that is the mean over the examples, and the function that makes its targets.
+
+    Returns
+    -------
+    kernel : callable
+        ``kernel(z, y) -> losses, gradient``: of each example, or number, and no mean.
+    targets : callable
+        ``targets(output, target) -> y`` of the output's shape and dtype; an error for targets that cannot be.
+
+    Raises
+    ------
+    NoParts
+        For a loss that is not written so; from ``targets``, for rows that are no distributions.
+    """
+    function, settings = (loss.func, loss.keywords) if isinstance(loss, functools.partial) else (loss, {})
+    if function not in PARTS or settings.get("weights") is not None:
+        raise NoParts(f"{getattr(function, '__name__', function)} is no plain mean over the examples")
+    kernel, targets = PARTS[function]
+    return kernel, functools.partial(targets, **settings) if settings else targets
+
+
+def _distributions_like(output, target, weights=None, label_smoothing=0.0):
+    y = _rows_like(output, target, weights, label_smoothing)
+    if y.ndim == np.ndim(target) and not np.allclose(y.sum(axis=-1), 1.0, atol=1e-4):
+        raise NoParts("rows of targets with another sum than 1 are no distributions")
+    return y
+
+
+PARTS = {
+    mean_squared_error: (squared_errors, functools.partial(_like, name="mean_squared_error")),
+    binary_cross_entropy: (binary_cross_entropies, _shares_like),
+    softmax_cross_entropy: (softmax_cross_entropies, _distributions_like),
+}

@@ -12,11 +12,11 @@ from nnlib import losses, optimizers, progress, schedules
 from nnlib.activations import relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping
 from nnlib.checkpoint import Checkpoint
-from nnlib.ensemble import STACKED, Ensemble, affine_backward, fit_ensemble, for_each_model
+from nnlib.ensemble import Ensemble, affine_backward, fit_ensemble, for_each_model
 from nnlib.gradcheck import numerical_gradient, numerical_gradient_in_place, relative_error
 from nnlib.initializers import normal
 from nnlib.layers import Activation, BatchNorm, Dense, Dropout, NTKDense
-from nnlib.losses import binary_cross_entropy, mean_squared_error, softmax_cross_entropy
+from nnlib.losses import PARTS, binary_cross_entropy, mean_squared_error, softmax_cross_entropy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, AdamW, Momentum, Nesterov
 from nnlib.regularizers import L1, L2, AfterStep, ElasticNet, max_norm
@@ -184,7 +184,7 @@ def test_the_kernel_with_an_axis_more_is_the_kernel_for_each_model():
         np.testing.assert_allclose(dx, np.einsum("enk,edk->end", dout, W))
 
 
-@pytest.mark.parametrize("loss", STACKED, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("loss", PARTS, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_stacked_loss_is_the_loss_of_each_model(loss, dtype):
     rng = np.random.default_rng(5)
@@ -714,7 +714,11 @@ def forwarded():
             "from 0 to 1",
         ),
         (lambda: for_each_model(softmax_cross_entropy)(np.ones((2, 1, 3)), [3]), ValueError, "from 0 to 2, got 3"),
-        (lambda: for_each_model(softmax_cross_entropy)(np.ones((2, 1, 3)), [0, 1]), ValueError, "1 class numbers"),
+        (
+            lambda: for_each_model(softmax_cross_entropy)(np.ones((2, 1, 3)), [0, 1]),
+            ValueError,
+            "class numbers of shape",
+        ),
         (lambda: for_each_model(softmax_cross_entropy)(np.ones((2, 1, 3)), [0.0]), TypeError, "integers"),
     ],
 )

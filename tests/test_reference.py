@@ -129,7 +129,8 @@ def test_the_vectors_are_small():
 # Public names that are no kernels of their own.
 PARTS = {
     "Layer", "Activation", "Optimizer", "Elementwise", "as_float", "as_schedule", "by_name", "fans", "one_hot",
-    "large_margin_psi", "lowest_products", "Wrapper", "Clipped", "total_weight",
+    "large_margin_psi", "lowest_products", "Wrapper", "Clipped", "total_weight", "mean_over_batch", "parts", "NoParts",
+    "squared_errors", "binary_cross_entropies", "softmax_cross_entropies",
 }  # fmt: skip
 
 
