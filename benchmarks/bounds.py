@@ -1,4 +1,4 @@
-"""Bounds: the least that a step in NumPy costs, its matrix products alone or the memory it must read and write."""
+"""Bounds: the least that a step in NumPy costs, its matrix products, its calls or the memory it must read and write."""
 
 import numpy as np
 
@@ -49,3 +49,19 @@ def adam_traffic(n_parameters):
     """A call that reads theta, grad and both averages and writes theta and the averages, as one copy a pair."""
     source, target = (np.ones(int(3.5 * n_parameters), np.float32) for _ in range(2))
     return lambda: np.copyto(target, source)
+
+
+def calls():
+    """Calls of NumPy on the arrays of a small network, 32 examples of 16 numbers, by the words of a page."""
+    a, b, out = (np.ones((32, 16), np.float32) for _ in range(3))
+    W, bias, product = np.ones((16, 16), np.float32), np.ones(16, np.float32), np.ones((32, 16), np.float32)
+    half = np.array(0.5, np.float32)
+    return {
+        "a square": lambda: np.square(a, out),
+        "a product with a number": lambda: np.multiply(a, half, out),
+        "a product number by number": lambda: np.multiply(a, b, out),
+        "a bias": lambda: np.add(a, bias, out),
+        "a matrix product by ndarray.dot": lambda: a.dot(W, product),
+        "a matrix product by np.matmul": lambda: np.matmul(a, W, out=product),
+        "a sum over the batch": lambda: np.sum(a, axis=0, out=bias),
+    }

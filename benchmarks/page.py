@@ -1,13 +1,20 @@
 """The page reference/performance, from the results of a run."""
 
 import itertools
+import textwrap
+
+import ensembles
+import peers
+
+CEILINGS = {name for name, entry in peers.COLUMNS.items() if entry.ceiling} | set(ensembles.CEILINGS)
 
 HEAD = """# Performance
 
 How fast is plain NumPy? Here nnlib runs beside PyTorch and others: the same data, the same mathematics, float32, one
 processor core, in turn in one process. A number above 1 says how many times nnlib is faster, one below 1 how much of
 its time the other needs. Below it stand the quartiles over the pairs of one run, and below a name nnlib's own time.
-`make bench` measures all of it on your machine and writes this page anew.
+`make bench` measures all of it on your machine and writes this page anew. Contenders that start from the same weights
+must first see the same losses.
 """
 
 TEXTS = {
@@ -16,21 +23,27 @@ three kinds of optimizer (default, foreach, fused). With torch.compile and with 
 update are one compiled graph. *Products alone* is the time of the matrix products that no NumPy program can avoid, as a
 share of nnlib's step: 0.90 means that only a tenth of the step is anything else.""",
     "layers": """Forward and backward of one layer on an array (512, 1024). NumPy reads and writes memory once for each
-operation, where PyTorch does several in one pass; so the layers with many short operations (softmax, LayerNorm) lose,
-and those that are one slow function (tanh) or many random numbers (dropout) win.""",
+operation, where PyTorch does several in one pass; so most layers are slower here, the more short operations they have
+(LayerNorm) the more, and those that are mainly one slow function (tanh) or many random numbers (dropout) are faster.""",
     "optimizer": """One step on one vector. NumPy needs ten passes over the memory, the fused kernel one. *Its memory
 traffic* is the time of a plain copy of as many numbers.""",
-    "ensemble": """The same small network with 64 seeds and learning rates, on one batch. `Ensemble` stacks them, so
-that a step makes as many calls as for one network. The time is that of all 64.""",
+    "ensemble": """The same small network with 64 first weights and learning rates, on one batch. `Ensemble` stacks them, so
+that a step makes as many calls as for one network. The time is that of all 64. The last columns are ceilings: vmap
+within a graph of 100 steps, and C, one network after the other.""",
 }
+
+CEILING = """A library that is called once per step returns to Python each time. Beside it stand two programs that do not:
+100 steps of JAX as one graph (`jax.lax.scan`), and the same formulas in C without any library
+(`benchmarks/plain.c`, gcc -O3 -march=native -ffast-math), which has no BLAS for wide networks. Measured in the same
+run as the table above."""
 
 REASONS = """## What limits what
 
-- **Small networks** are calls, not arithmetic: about 33 calls of NumPy at 0.4 to 1 µs each make two thirds of a step of
-  2-16-16-1, what the layers check at their doors most of the rest. PyTorch pays more for each call, and compiled graphs
-  less, since a graph is one call.
-- **Wide networks** are matrix products. NumPy's OpenBLAS and PyTorch's MKL reach the same rate on this machine, so no
-  library can be much ahead; the share in the last column says how little there is left to save.
+- **Small networks** are calls, not arithmetic: what a step calls of NumPy and what its layers check at their doors.
+  PyTorch pays more for each call, and compiled graphs less, since a graph is one call.
+- **Wide networks** are matrix products, for which the libraries here call a BLAS of about the same speed. The share in
+  the column *products alone* is what no NumPy program can save; of the rest a compiled graph saves the memory traffic
+  between a product, its bias and its activation, and that of the optimizer.
 - **BLAS picks its kernels by the processor.** On some AMD processors with AVX-512, OpenBLAS takes those for AVX2, which
   can halve the speed of wide networks; `OPENBLAS_CORETYPE=SkylakeX python ...` then asks for the others. Never set it
   on a processor without AVX-512: the program would stop with an illegal instruction. What is in use stands in the list
@@ -47,9 +60,50 @@ def page(result):
     lines = [HEAD]
     lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
     for title, rows in result["tables"].items():
-        lines += ["", f"## {title.capitalize()}", "", TEXTS[title], "", *table(rows)]
+        lines += ["", f"## {title.capitalize()}", "", TEXTS[title], ""]
+        if title == "training steps":
+            lines += [*table(rows, lambda rival: rival not in CEILINGS), *ceilings(result)]
+        else:
+            lines += table(rows)
     lines += ["", "## Memory and import", "", *memory(result["resources"])]
     return "\n".join([*lines, "", REASONS])
+
+
+def ceilings(result):
+    """The table of the ceilings, and why an ordinary step of NumPy is not there."""
+    dense = [row for row in result["tables"]["training steps"] if CEILINGS & set(row["ratios"])]
+    for name, why in result["left_out"].items():
+        yield from (f"{name} is left out, since {why}.", "")
+    if not dense:
+        return
+    yield from ("### Ceilings", "", CEILING, "")
+    yield from table(dense, lambda rival: rival in CEILINGS or rival == "JAX jit")
+    yield from textwrap.wrap(why_not_there(result, dense[0]), 118, break_on_hyphens=False)
+
+
+def why_not_there(result, row):
+    """The paragraph on calls, with the numbers of this run."""
+    calls = result["resources"]["calls"]
+    cheapest, dearest = min(calls, key=calls.get), max(calls, key=calls.get)
+    times = [
+        f"{name} {row['ratios'][name][1] * row['microseconds']:.1f} µs" for name in row["ratios"] if name in CEILINGS
+    ]
+    text = (
+        f"Why an ordinary step of NumPy cannot be there: the formulas of forward, loss, backward and update of "
+        f"{row['name']} are about thirty operations on arrays, and in NumPy each is a call. On arrays of this size a "
+        f"call takes from {calls[cheapest]:.1f} µs ({cheapest}) to {calls[dearest]:.1f} µs ({dearest}), most of it before "
+        f"and after the arithmetic. The whole step takes {' and '.join(times)}."
+    )
+    many = result["tables"]["ensemble"][0]
+    shares = {"nnlib": many["microseconds"] / ensembles.N_MODELS}
+    shares |= {n: r[1] * shares["nnlib"] for n, r in many["ratios"].items() if n in CEILINGS}
+    if len(shares) > 1:
+        shares = ", ".join(f"{name} {share:.1f} µs" for name, share in shares.items())
+        text += (
+            f" A call that serves {ensembles.N_MODELS} networks at once costs each of them little: there a network's "
+            f"step takes {shares}."
+        )
+    return text
 
 
 def memory(resources):
@@ -64,9 +118,9 @@ def memory(resources):
         yield f"| {row['name']} | {row['left']:.1f} | {row['for_a_moment'] / 1024:.1f} |"
 
 
-def table(rows):
-    """One table for each run of rows with the same rivals."""
-    for rivals, group in itertools.groupby(rows, key=lambda row: tuple(row["ratios"])):
+def table(rows, shown=lambda rival: True):
+    """One table for each run of rows with the same rivals, of those that are to be shown."""
+    for rivals, group in itertools.groupby(rows, key=lambda row: tuple(filter(shown, row["ratios"]))):
         yield "| | " + " | ".join(rival.replace(".", ".<wbr>") for rival in rivals) + " |"
         yield "|:--|" + "--:|" * len(rivals)
         for row in group:

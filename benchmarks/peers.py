@@ -1,40 +1,94 @@
-"""Peers of the dense networks: the same step in torch.compile, JAX, scikit-learn and autograd, each as it is fastest.
+"""Contenders for the dense networks, one function a column: the same step in other libraries, each as it is fastest,
+and the ceilings, which take 100 steps a call.
 
-Each function takes a case of steps.py and returns a call that takes one step, or None where the library is missing or
-has no such network.
+A contender is a function of a case of steps.py that is registered with :func:`column`.  It returns a call without
+arguments that takes one step and returns the loss, or takes ``call.n_steps`` steps and returns their losses.  Those
+that are ``alike`` start from the same weights as nnlib, so that :func:`check_losses` can compare theirs with its own.
 """
 
-import itertools
+import dataclasses
+import functools
 import warnings
+from collections.abc import Callable
 
 import numpy as np
-from steps import SETTINGS
+import plain
+from steps import SETTINGS, first_weights
 
-PEERS = ("torch.compile", "JAX jit", "scikit-learn", "autograd")
+N_STEPS = 100  # of a ceiling's call
+N_CHECKED, TOLERANCE = 20, 1e-3
 
 
-def peer(name, case):
-    """The step of that peer for a case, or None."""
-    make = {
-        "torch.compile": torch_compiled,
-        "JAX jit": jax_jitted,
-        "scikit-learn": scikit_learn,
-        "autograd": autograd_step,
-    }[name]
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A contender: who makes its call, and whether it starts from nnlib's weights."""
+
+    make: Callable
+    ceiling: bool = False
+    alike: bool = True
+
+
+COLUMNS = {}
+
+
+def column(name, **properties):
+    """Register a contender under the name of its column."""
+
+    def register(make):
+        COLUMNS[name] = Column(make, **properties)
+        return make
+
+    return register
+
+
+LEFT_OUT = {}  # name of a contender -> why it cannot be had here
+
+
+def made(makers):
+    """The calls of these contenders, {name: function without arguments that makes one}, but for those that a library
+    or a compiler is missing for, of which a sentence tells."""
+    calls = {}
+    for name, make in makers.items():
+        if name in LEFT_OUT:
+            continue
+        try:
+            calls[name] = make()
+        except ImportError as error:
+            LEFT_OUT[name] = str(error)
+            print(f"left out: {name}, since {error}", flush=True)
+    return calls
+
+
+def peers_of(case):
+    """The makers of all columns for a case, and of those that start from nnlib's weights."""
     if case.sizes is None:
-        return None
-    try:
-        return make(case)
-    except ImportError:
-        return None
+        return {}, {}
+    makers = {name: functools.partial(entry.make, case) for name, entry in COLUMNS.items()}
+    return makers, {name: make for name, make in makers.items() if COLUMNS[name].alike}
 
 
-def first_weights(sizes):
-    """He's normal numbers and zeros: [W, b, W, b, ...]."""
-    rng = np.random.default_rng(0)
-    pairs = itertools.pairwise(sizes)
-    weights = [(rng.normal(size=(a, b)) * np.sqrt(2.0 / a), np.zeros(b)) for a, b in pairs]
-    return [array.astype(np.float32) for pair in weights for array in pair]
+def check_losses(name, nnlib, others):
+    """All these calls see the losses that nnlib sees, up to the rounding of float32; an error says which does not.
+
+    Rounding grows from step to step, so the first ``N_CHECKED`` are compared.  Returns the largest differences, as
+    shares of the largest loss of each step.
+    """
+    ours, largest = losses_of(nnlib), {}
+    for rival, call in others.items():
+        theirs = losses_of(call)
+        largest[rival] = float(np.max(np.abs(theirs - ours).max(axis=1) / np.abs(ours).max(axis=1)))
+        if not largest[rival] < TOLERANCE:
+            raise AssertionError(f"{name}: {rival} does not take nnlib's steps: {theirs} instead of {ours}")
+    return largest
+
+
+def losses_of(call):
+    """The losses of a contender's first steps, (N_CHECKED, 1) or (N_CHECKED, E)."""
+    losses = []
+    while len(losses) < N_CHECKED:
+        some = np.asarray(call(), np.float64)
+        losses.extend(some.reshape(getattr(call, "n_steps", 1), -1))
+    return np.stack(losses[:N_CHECKED])
 
 
 def logits(parameters, x, activation):
@@ -65,6 +119,7 @@ def first_state(optimizer, parameters, zeros_like):
     return [zeros_like(p) for _ in range(copies) for p in parameters]
 
 
+@column("torch.compile")
 def torch_compiled(case):
     """Loss, gradients and update in one compiled graph: much faster than compiling the model alone."""
     import torch
@@ -96,7 +151,8 @@ def torch_compiled(case):
     return call
 
 
-def jax_jitted(case):
+def jax_step(case):
+    """The step as a function of (parameters, state, t), which is to be compiled, and the first of these."""
     import jax
     import jax.numpy as jnp
 
@@ -112,19 +168,60 @@ def jax_jitted(case):
         L, gradients = jax.value_and_grad(value)(parameters, x, y)
         return *updated(case.optimizer, parameters, gradients, state, t + 1.0), t + 1.0, L
 
+    parameters = [jnp.asarray(p) for p in first_weights(case.sizes)]
+    return step, (parameters, first_state(case.optimizer, parameters, jnp.zeros_like), jnp.zeros(()))
+
+
+@column("JAX jit")
+def jax_jitted(case):
+    import jax
+    import jax.numpy as jnp
+
+    step, carried = jax_step(case)
     step = jax.jit(step, donate_argnums=(0, 1, 2))
     x, y = jnp.asarray(case.x), jnp.asarray(case.y)
-    parameters = [jnp.asarray(p) for p in first_weights(case.sizes)]
-    state, t = first_state(case.optimizer, parameters, jnp.zeros_like), jnp.zeros(())
 
     def call():
-        nonlocal parameters, state, t
-        parameters, state, t, L = step(parameters, state, t, x, y)
+        nonlocal carried
+        *carried, L = step(*carried, x, y)
         return float(L)
 
     return call
 
 
+@column("JAX scan", ceiling=True)
+def jax_scanned(case):
+    """All steps are one compiled graph: a call for a hundred of them."""
+    import jax
+    import jax.numpy as jnp
+
+    step, carried = jax_step(case)
+
+    def steps(carried, x, y):
+        def body(carried, _):
+            *carried, L = step(*carried, x, y)
+            return tuple(carried), L
+
+        return jax.lax.scan(body, carried, None, length=N_STEPS)
+
+    steps = jax.jit(steps, donate_argnums=0)
+    x, y = jnp.asarray(case.x), jnp.asarray(case.y)
+
+    def call():
+        nonlocal carried
+        carried, losses = steps(carried, x, y)
+        return np.asarray(losses)
+
+    call.n_steps = N_STEPS
+    return call
+
+
+@column("plain C", ceiling=True)
+def plain_c(case):
+    return plain.trainer(case.sizes, case.activation, case.loss, case.optimizer, case.x, case.y, N_STEPS)
+
+
+@column("scikit-learn", alike=False)
 def scikit_learn(case):
     from sklearn.neural_network import MLPClassifier
 
@@ -149,6 +246,7 @@ def scikit_learn(case):
     return call
 
 
+@column("autograd")
 def autograd_step(case):
     import autograd.numpy as anp
     from autograd import value_and_grad

@@ -9,7 +9,9 @@ import sys
 import tempfile
 import tracemalloc
 
+from bounds import calls
 from steps import cases
+from timing import paired
 
 HERE = pathlib.Path(__file__).parent
 WARM_UP, N_STEPS = 20, 100
@@ -79,10 +81,17 @@ def peak_mebibytes(name, maker, n_steps=50):
     return in_new_process(PEAK.format(here=str(HERE), name=name, maker=maker, n_steps=n_steps)) / 1024
 
 
+def call_microseconds():
+    """Median time of some calls of NumPy on small arrays."""
+    return {name: 1e6 * statistics.median(seconds) for name, seconds in paired(calls(), block=0.005).items()}
+
+
 def resources():
     """What a whole run records beside the times."""
     result = {"import": import_milliseconds(), "steps": []}
     print(f"import, beyond NumPy's own {result['import']:.1f} ms", flush=True)
+    result["calls"] = call_microseconds()
+    print("calls of NumPy: " + ", ".join(f"{name} {us:.2f} µs" for name, us in result["calls"].items()), flush=True)
     for case in cases():
         growth, transient = memory_of_steps(case)
         result["steps"].append({"name": case.name, "left": growth, "for_a_moment": transient})

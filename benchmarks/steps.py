@@ -55,6 +55,14 @@ SETTINGS = {
 }
 
 
+def first_weights(sizes):
+    """He's normal numbers and zeros, with which all dense contenders start: [W, b, W, b, ...]."""
+    rng = np.random.default_rng(0)
+    pairs = itertools.pairwise(sizes)
+    weights = [(rng.normal(size=(a, b)) * np.sqrt(2.0 / a), np.zeros(b)) for a, b in pairs]
+    return [array.astype(np.float32) for pair in weights for array in pair]
+
+
 @dataclasses.dataclass
 class Case:
     """A row of the table: its name, its data, and how the libraries build the same network.
@@ -76,6 +84,8 @@ class Case:
 
     def nnlib(self):
         network = Sequential(*self.layers(), rng=np.random.default_rng(0))
+        if self.sizes:
+            network.theta[...] = np.concatenate([array.ravel() for array in first_weights(self.sizes)])
         optimizer = {"sgd": SGD, "momentum": Momentum, "adam": Adam}[self.optimizer](**SETTINGS[self.optimizer])
         loss = binary_cross_entropy if self.loss == "binary" else softmax_cross_entropy
         return nnlib_step(network, loss, optimizer, self.x, self.y)

@@ -11,6 +11,7 @@ def paired(contenders, rounds=9, block=0.05):
     Parameters
     ----------
     contenders : dict of str to callable
+        A call that takes several steps says how many: ``call.n_steps``.
     rounds : int
     block : float
         Seconds that one contender runs at a stretch, at least once.
@@ -18,7 +19,7 @@ def paired(contenders, rounds=9, block=0.05):
     Returns
     -------
     dict of str to list of float
-        Seconds per call, one number a round.
+        Seconds per step, one number a round.
     """
     counts = {}
     for name, call in contenders.items():
@@ -36,7 +37,7 @@ def paired(contenders, rounds=9, block=0.05):
                 began = time.perf_counter()
                 for _ in range(counts[name]):
                     call()
-                seconds[name].append((time.perf_counter() - began) / counts[name])
+                seconds[name].append((time.perf_counter() - began) / (counts[name] * getattr(call, "n_steps", 1)))
     finally:
         if was_enabled:
             gc.enable()
