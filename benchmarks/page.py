@@ -23,17 +23,18 @@ three kinds of optimizer (default, foreach, fused). With torch.compile and with 
 update are one compiled graph. *Products alone* is the time of the matrix products that no NumPy program can avoid, as a
 share of nnlib's step: 0.90 means that only a tenth of the step is anything else.""",
     "layers": """Forward and backward of one layer on an array (512, 1024). NumPy reads and writes memory once for each
-operation, where PyTorch does several in one pass; so most layers are slower here, the more short operations they have
-(LayerNorm) the more, and those that are mainly one slow function (tanh) or many random numbers (dropout) are faster.""",
+operation, where PyTorch does several in one pass; so most layers are slower here, most of all
+those of many short operations (LayerNorm), and those that are mainly one slow function (tanh) or many random numbers
+(dropout) are faster.""",
     "optimizer": """One step on one vector. NumPy needs ten passes over the memory, the fused kernel one. *Its memory
 traffic* is the time of a plain copy of as many numbers.""",
-    "ensemble": """The same small network with 64 first weights and learning rates, on one batch. `Ensemble` stacks them, so
-that a step makes as many calls as for one network. The time is that of all 64. The last columns are ceilings: vmap
+    "ensemble": """The same small network with 64 first weights and learning rates, on one batch. `Ensemble` stacks them,
+so that a step makes as many calls as for one network. The time is that of all 64. The last columns are ceilings: vmap
 within a graph of 100 steps, and C, one network after the other.""",
 }
 
-CEILING = """A library that is called once per step returns to Python each time. Beside it stand two programs that do not:
-100 steps of JAX as one graph (`jax.lax.scan`), and the same formulas in C without any library
+CEILING = """A library that is called once per step returns to Python each time. Beside it stand two programs that do
+not: 100 steps of JAX as one graph (`jax.lax.scan`), and the same formulas in C without any library
 (`benchmarks/plain.c`, gcc -O3 -march=native -ffast-math), which has no BLAS for wide networks. Measured in the same
 run as the table above."""
 
@@ -91,8 +92,8 @@ def why_not_there(result, row):
     text = (
         f"Why an ordinary step of NumPy cannot be there: the formulas of forward, loss, backward and update of "
         f"{row['name']} are about thirty operations on arrays, and in NumPy each is a call. On arrays of this size a "
-        f"call takes from {calls[cheapest]:.1f} µs ({cheapest}) to {calls[dearest]:.1f} µs ({dearest}), most of it before "
-        f"and after the arithmetic. The whole step takes {' and '.join(times)}."
+        f"call takes from {calls[cheapest]:.1f} µs ({cheapest}) to {calls[dearest]:.1f} µs ({dearest}), most of it "
+        f"before and after the arithmetic. The whole step takes {' and '.join(times)}."
     )
     many = result["tables"]["ensemble"][0]
     shares = {"nnlib": many["microseconds"] / ensembles.N_MODELS}

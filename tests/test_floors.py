@@ -14,6 +14,8 @@ PACKAGE = ROOT / "nnlib"
 
 FLOOR = {name: floor for floor, names in nnlib.FLOORS.items() for name in names.split()}
 
+SHORT = [name for names in nnlib.NAMES.values() for name in names.split()]
+
 # Who may import what from outside; everything else may import NumPy and the standard library alone.
 MAY = {
     "plotting": {"matplotlib", "cycler"},
@@ -54,6 +56,8 @@ def violations(source, module):
             below = rest.split(".")[0]
             if below and top != "__init__" and below in FLOOR and FLOOR[below] > FLOOR[top]:
                 found.append(f"nnlib.{module} (floor {FLOOR[top]}) imports {name} (floor {FLOOR[below]})")
+            elif below in SHORT and top != "__init__":
+                found.append(f"nnlib.{module} imports {name}, a short name: say which module has it")
         elif head != "numpy" and head not in sys.stdlib_module_names:
             if head not in MAY.get(top, ()):
                 found.append(f"nnlib.{module} may not import {name}")
@@ -87,6 +91,7 @@ def test_imports_point_down(path, name):
         ("from nnlib import network", "activations", "imports nnlib.network"),
         ("from ..network import Sequential", "layers.dense", "imports nnlib.network"),
         ("def f():\n    from nnlib.widgets import explore", "plotting", "imports nnlib.widgets"),
+        ("from nnlib import Sequential", "layers.dense", "a short name"),
         ("import matplotlib.pyplot as plt", "training", "may not import matplotlib"),
         ("import ipywidgets", "course.checking", "may not import ipywidgets"),
         ("from IPython.display import Code", "course.source", "not when it is used"),
@@ -110,11 +115,25 @@ def test_allowed_imports_pass(source, module):
 
 
 def test_every_module_is_reached_by_its_name():
-    assert set(dir(nnlib)) == {"FLOORS", "__version__", *FLOOR}
+    assert set(dir(nnlib)) == {"FLOORS", "NAMES", "__version__", *FLOOR, *SHORT}
     for name in FLOOR:
         assert getattr(nnlib, name).__name__ == f"nnlib.{name}"
-    with pytest.raises(AttributeError, match="no module 'layer'; it has activations"):
+    with pytest.raises(AttributeError, match="no layer; it has activations"):
         nnlib.layer
+
+
+@pytest.mark.parametrize("module", nnlib.NAMES)
+def test_a_short_name_is_the_object_of_its_module_and_no_module_of_its_own(module):
+    for name in nnlib.NAMES[module].split():
+        assert getattr(nnlib, name) is getattr(getattr(nnlib, module), name)
+        assert name not in FLOOR
+    assert len(SHORT) == len(set(SHORT))
+
+
+def test_a_short_name_imports_no_more_than_its_module():
+    code = "import sys; from nnlib import relu; print('nnlib.activations' in sys.modules, 'nnlib.layers' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert shown.stdout.split() == ["True", "False"]
 
 
 def test_importing_nnlib_imports_numpy_alone():

@@ -147,6 +147,9 @@ CHAPTER = LOSSES | {f"nnlib/course/{name}.py" for name in ("__init__", "chapter_
         ("import nnlib.course\ncheck('02.xor', f)", CHAPTER),
         ("import nnlib\ngetattr(nnlib, name)", set(LITTLE)),
         ("from nnlib import *", set(LITTLE)),
+        ("from nnlib import Dense", set(LITTLE)),
+        ("import nnlib\nnnlib.Dense(2, 3)", set(LITTLE)),
+        ("from nnlib import FLOORS", TOP),
         ("%time f()", set(LITTLE)),
     ],
 )

@@ -1,7 +1,8 @@
 """What a notebook's outputs depend on: the files of nnlib that it imports, and those that they import.
 
 A chapter's package is taken whole, since its `ch.name` is looked up while it runs; so is a package that somebody
-imports whole or asks for names that are not written down, as in ``getattr(nnlib, name)``. The other files of a folder,
+imports whole or asks for names that are not written down, as in ``getattr(nnlib, name)``, or that nnlib fetches from
+its modules, as in ``from nnlib import Dense``. The other files of a folder,
 data for example, belong to every module in it.
 """
 
@@ -52,19 +53,24 @@ def imported(source, name, known):
             base = ".".join([*above, *filter(None, [node.module])])
             found.add(base)
             for alias in node.names:
-                if alias.name == "*" and base == PACKAGE:
+                if base == PACKAGE and _fetched(alias.name, known):
                     return set(known)
                 found.add(f"{base}.{alias.name}")
                 aliases[alias.asname or alias.name] = f"{base}.{alias.name}"
     if not name:
         found |= {f"{PACKAGE}.course.chapter_{match[1]}" for text in texts if (match := EXERCISE.fullmatch(text))}
     aliases = {short: long for short, long in aliases.items() if long in known}
-    if any(aliases.get(first) == PACKAGE and not rest for first, *rest in chains):
-        return set(known)  # nnlib itself is handed to somebody
+    if any(aliases.get(first) == PACKAGE and (not rest or _fetched(rest[0], known)) for first, *rest in chains):
+        return set(known)  # nnlib itself is handed to somebody, or fetches
     for first, *rest in chains:
         if first in aliases:
             found |= {".".join([aliases[first], *rest[:n]]) for n in range(len(rest) + 1)}
     return found & known.keys()
+
+
+def _fetched(name, known):
+    """Whether nnlib looks for that name in its modules: it is neither one of them nor a constant of its own."""
+    return f"{PACKAGE}.{name}" not in known and not name.startswith("__") and not name.isupper()
 
 
 @functools.cache
