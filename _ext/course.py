@@ -12,11 +12,13 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT)]
 
 import contents  # noqa: E402
 
-GENERATED = ("index", "reference/questions", "reference/claims", "reference/errata")
+import nnlib  # noqa: E402
+
+GENERATED = ("index", "reference/api/index", "reference/questions", "reference/claims", "reference/errata")
 
 
 # ---- {section}`4.2`: a link to a section of a chapter, or its bare number while the chapter is not written ----------
@@ -200,7 +202,16 @@ def repository_links(app):
     return [f"The sources stand in [the repository]({app.config.repository_url})."]
 
 
+def floors(app):
+    """Which module of nnlib stands on which floor."""
+    lines = ["| Floor | Modules |", "|:--|:--|"]
+    for floor in sorted(nnlib.FLOORS, reverse=True):
+        lines.append(f"| {floor} | " + ", ".join(f"`{name}`" for name in nnlib.FLOORS[floor].split()) + " |")
+    return lines
+
+
 PAGES = {
+    "floors": floors,
     "course-map": course_map,
     "questions": questions,
     "claims": claims,

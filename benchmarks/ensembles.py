@@ -135,4 +135,4 @@ def in_c():
     return call
 
 
-CEILINGS = {"JAX vmap, scan": scanned, "plain C": in_c}
+CEILINGS = {"JAX vmap and scan": scanned, "plain C": in_c}

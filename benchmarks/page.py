@@ -99,7 +99,7 @@ def why_not_there(result, row):
     shares = {"nnlib": many["microseconds"] / ensembles.N_MODELS}
     shares |= {n: r[1] * shares["nnlib"] for n, r in many["ratios"].items() if n in CEILINGS}
     if len(shares) > 1:
-        shares = ", ".join(f"{name} {share:.1f} µs" for name, share in shares.items())
+        shares = ", ".join(f"{share:.1f} µs in {name}" for name, share in shares.items())
         text += (
             f" A call that serves {ensembles.N_MODELS} networks at once costs each of them little: there a network's "
             f"step takes {shares}."

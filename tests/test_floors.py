@@ -131,7 +131,9 @@ def test_a_short_name_is_the_object_of_its_module_and_no_module_of_its_own(modul
 
 
 def test_a_short_name_imports_no_more_than_its_module():
-    code = "import sys; from nnlib import relu; print('nnlib.activations' in sys.modules, 'nnlib.layers' in sys.modules)"
+    code = (
+        "import sys; from nnlib import relu; print('nnlib.activations' in sys.modules, 'nnlib.layers' in sys.modules)"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert shown.stdout.split() == ["True", "False"]
 
