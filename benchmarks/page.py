@@ -28,9 +28,9 @@ those of many short operations (LayerNorm), and those that are mainly one slow f
 (dropout) are faster.""",
     "optimizer": """One step on one vector. NumPy needs ten passes over the memory, the fused kernel one. *Its memory
 traffic* is the time of a plain copy of as many numbers.""",
-    "ensemble": """The same small network with 64 first weights and learning rates, on one batch. `Ensemble` stacks them,
-so that a step makes as many calls as for one network. The time is that of all 64. The last columns are ceilings: vmap
-within a graph of 100 steps, and C, one network after the other.""",
+    "ensemble": """The same small network with 64 first weights and learning rates, on one batch. `Ensemble` stacks
+them, so that a step makes as many calls as for one network. The time is that of all 64. The last columns are ceilings:
+vmap within a graph of 100 steps, and C, one network after the other.""",
 }
 
 CEILING = """A library that is called once per step returns to Python each time. Beside it stand two programs that do
@@ -86,9 +86,8 @@ def why_not_there(result, row):
     """The paragraph on calls, with the numbers of this run."""
     calls = result["resources"]["calls"]
     cheapest, dearest = min(calls, key=calls.get), max(calls, key=calls.get)
-    times = [
-        f"{name} {row['ratios'][name][1] * row['microseconds']:.1f} µs" for name in row["ratios"] if name in CEILINGS
-    ]
+    ours = row["microseconds"]
+    times = [f"{ratio[1] * ours:.1f} µs in {name}" for name, ratio in row["ratios"].items() if name in CEILINGS]
     text = (
         f"Why an ordinary step of NumPy cannot be there: the formulas of forward, loss, backward and update of "
         f"{row['name']} are about thirty operations on arrays, and in NumPy each is a call. On arrays of this size a "

@@ -7,11 +7,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import timeit
 import tracemalloc
 
 from bounds import calls
 from steps import cases
-from timing import paired
 
 HERE = pathlib.Path(__file__).parent
 WARM_UP, N_STEPS = 20, 100
@@ -81,9 +81,9 @@ def peak_mebibytes(name, maker, n_steps=50):
     return in_new_process(PEAK.format(here=str(HERE), name=name, maker=maker, n_steps=n_steps)) / 1024
 
 
-def call_microseconds():
+def call_microseconds(n=2000):
     """The least time that some calls of NumPy take on small arrays."""
-    return {name: 1e6 * min(seconds) for name, seconds in paired(calls(), block=0.005).items()}
+    return {name: 1e6 * min(timeit.repeat(call, number=n, repeat=15)) / n for name, call in calls().items()}
 
 
 def resources():
