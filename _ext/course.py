@@ -15,10 +15,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT)]
 
 import contents  # noqa: E402
+import entries  # noqa: E402
 
 import nnlib  # noqa: E402
 
-GENERATED = ("index", "reference/api/index", "reference/questions", "reference/claims", "reference/errata")
+LIBRARY = tuple(f"reference/api/{name}" for name in ("index", *entries.PAGES))
+GENERATED = ("index", *LIBRARY, "reference/questions", "reference/claims", "reference/errata")
 
 
 # ---- {section}`4.2`: a link to a section of a chapter, or its bare number while the chapter is not written ----------
@@ -212,6 +214,7 @@ def floors(app):
 
 PAGES = {
     "floors": floors,
+    **entries.PAGES,
     "course-map": course_map,
     "questions": questions,
     "claims": claims,

@@ -135,7 +135,7 @@ def _sigmoid_derivative(z, a, out):
 
 
 def _tanh(z, out):
-    """a = (exp(z) - exp(-z)) / (exp(z) + exp(-z)) = 2 sigmoid(2 z) - 1"""
+    """a = (exp(z) - exp(-z)) / (exp(z) + exp(-z)) = 2 sigmoid(2 z) - 1   (LeCun et al. 1998)"""
     np.tanh(z, out=out)
 
 
@@ -146,7 +146,7 @@ def _tanh_derivative(z, a, out):
 
 
 def _softsign(z, out):
-    """a = z / (1 + |z|)"""
+    """a = z / (1 + |z|)   (Glorot & Bengio 2010)"""
     np.abs(z, out=out)
     out += 1.0
     np.divide(z, out, out=out)
@@ -214,6 +214,7 @@ def leaky_relu(slope=0.01):
         out += np.maximum(z, 0.0)
 
     def df(z, a, out):
+        """da/dz = 1 where z > 0, else slope"""
         np.greater(z, 0.0, out=out, casting="unsafe")
         out *= 1.0 - slope
         out += slope
@@ -233,10 +234,11 @@ def elu(alpha=1.0):
         out *= alpha
         out += np.maximum(z, 0.0)
 
-    def df(z, a, out):  # 1 or alpha exp(z): the exponential of min(z, 0) is 1 where z > 0
+    def df(z, a, out):
+        """da/dz = 1 where z > 0, else alpha exp(z)"""
         np.minimum(z, 0.0, out=out)
         np.exp(out, out=out)
-        out *= alpha
+        out *= alpha  # right for z <= 0; where z > 0 the exponential of min(z, 0) is 1
         if alpha != 1.0:
             out += (1.0 - alpha) * (z > 0.0)
 
@@ -278,6 +280,7 @@ def celu(alpha=1.0):
         out += np.maximum(z, 0.0)
 
     def df(z, a, out):
+        """da/dz = 1 where z > 0, else exp(z / alpha)"""
         np.minimum(z, 0.0, out=out)
         out /= alpha
         np.exp(out, out=out)
@@ -321,7 +324,8 @@ def swish(beta=1.0):
         gate(z, out)
         out *= z
 
-    def df(z, a, out):  # s + beta a (1 - s), s the gate
+    def df(z, a, out):
+        """da/dz = s + beta a (1 - s), s = sigmoid(beta z)"""
         s = np.empty_like(z)
         gate(z, s)
         np.subtract(1.0, s, out=out)
@@ -455,7 +459,19 @@ def _gelu_tanh_derivative(z, a, out):
 gelu = Elementwise("gelu", _gelu, _gelu_derivative)
 gelu_tanh = Elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_derivative)
 _swish_of_gelu = swish(1.702)
-gelu_sigmoid = Elementwise("gelu_sigmoid", _swish_of_gelu.f, _swish_of_gelu.df)  # z sigmoid(1.702 z)
+
+
+def _gelu_sigmoid(z, out):
+    """a = z sigmoid(1.702 z), the rougher approximation of GELU   (Hendrycks & Gimpel 2016, section 2)"""
+    _swish_of_gelu.f(z, out)
+
+
+def _gelu_sigmoid_derivative(z, a, out):
+    """da/dz = s + 1.702 a (1 - s), s = sigmoid(1.702 z)"""
+    _swish_of_gelu.df(z, a, out)
+
+
+gelu_sigmoid = Elementwise("gelu_sigmoid", _gelu_sigmoid, _gelu_sigmoid_derivative)
 
 
 def _mish(z, out):

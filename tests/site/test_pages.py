@@ -3,10 +3,15 @@
 import json
 import os
 import re
+import sys
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from built_site import HTML, PHONE, ROOT, page_url
+
+sys.path.insert(0, str(ROOT / "_ext"))
+
+import entries
 
 AXE = Axe()
 AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False}  # preloading asks for style sheets at wrong addresses
@@ -226,6 +231,9 @@ def page_after(page, link, site_url):
         ("Bengio", "Errata"),
         ("elementwise", "Building networks"),
         ("half-plane", "Glossary"),
+        ("relu", "relu"),
+        ("he_normal", "he_normal"),
+        ("softmax_cross_entropy", "softmax_cross_entropy"),
     ],
 )
 def test_search_finds(term, where, root_url, visit):
@@ -234,6 +242,21 @@ def test_search_finds(term, where, root_url, visit):
     page.wait_for_function("!document.querySelector('#search-progress')?.innerText.includes('...')")
     titles = page.locator("#search-results ul.search li > a").all_inner_texts()
     assert any(where in title for title in titles), titles
+
+
+@pytest.mark.parametrize("document", entries.PAGES)
+def test_the_search_knows_each_entry_of_the_library_by_its_title(document):
+    """Sphinx's search looks through `alltitles`: title -> [[number of the document, anchor], ...]."""
+    text = (HTML / "searchindex.js").read_text("utf8")
+    index = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    number = index["docnames"].index(f"reference/api/{document}")
+    names = re.findall(r"^## (\w+)$", "\n".join(entries.PAGES[document]()), re.MULTILINE)
+    page = (HTML / f"reference/api/{document}.html").read_text("utf8")
+    assert len(names) > 10
+    for name in names:
+        anchors = [anchor for where, anchor in index["alltitles"][name] if where == number]
+        assert anchors, f"a search for {name} does not lead to its entry"
+        assert all(f'id="{anchor}"' in page for anchor in anchors)
 
 
 @pytest.mark.parametrize("document", CHAPTERS)
