@@ -126,12 +126,12 @@ NAMES = {
 }
 
 
-def no_attribute(place, name, modules=()):
-    """The error for a name that ``place`` has not: with ours where it is somebody else's."""
+def no_attribute(place, name, own=()):
+    """The error for a name that ``place`` has not: with ours where it is somebody else's, or what it has."""
     if name in NAMES:
         return AttributeError(f"{place} has no {name}: it is {NAMES[name]}")
-    if modules:
-        return AttributeError(f"{place} has no module {name!r}; it has {', '.join(modules)}")
+    if own:
+        return AttributeError(f"{place} has no {name!r}; it has {', '.join(own)}")
     return AttributeError(f"{place} has no {name}")
 
 

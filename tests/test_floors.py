@@ -118,7 +118,7 @@ def test_every_module_is_reached_by_its_name():
     assert set(dir(nnlib)) == {"FLOORS", "NAMES", "__version__", *FLOOR, *SHORT}
     for name in FLOOR:
         assert getattr(nnlib, name).__name__ == f"nnlib.{name}"
-    with pytest.raises(AttributeError, match="no layer; it has activations"):
+    with pytest.raises(AttributeError, match="no 'layer'; it has activations"):
         nnlib.layer
 
 

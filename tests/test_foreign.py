@@ -62,7 +62,7 @@ def test_a_foreign_word_is_answered_with_ours(call, text):
         (nnlib.layers, "Sequential", "it is nnlib.network.Sequential"),
         (nnlib, "nn", "nnlib has no nn: it is nnlib.layers"),
         (nnlib, "optim", "it is nnlib.optimizers"),
-        (nnlib, "keras", "nnlib has no module 'keras'; it has activations"),
+        (nnlib, "keras", "nnlib has no 'keras'; it has activations"),
         (nnlib.layers, "Dens", "nnlib.layers has no Dens"),
     ],
 )

@@ -243,7 +243,7 @@ def test_the_abstract_layer_and_optimizer_compute_nothing():
 def test_the_package_lists_its_modules_and_names_them_where_one_is_missing():
     assert {"layers", "training", "__version__"} <= set(dir(nnlib))
     assert nnlib.losses is losses
-    with pytest.raises(AttributeError, match="no module 'keras'; it has activations"):
+    with pytest.raises(AttributeError, match="no 'keras'; it has activations"):
         _ = nnlib.keras
 
 
