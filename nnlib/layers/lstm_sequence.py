@@ -1,4 +1,4 @@
-"""The LSTM over a whole sequence, for speed; number by number the same as :func:`nnlib.layers.recurrent.lstm_step`.
+"""The LSTM over a whole sequence, for speed; number by number the same as ``lstm_step`` of nnlib.layers.recurrent.
 
 Three things make it fast.  Inside, a batch lies feature by feature, (4 H, N), so that a gate is one contiguous block.
 All four gates of a step come from one tanh, since sigmoid(z) = (1 + tanh(z / 2)) / 2.  And what does not depend on the

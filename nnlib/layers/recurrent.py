@@ -50,7 +50,7 @@ def lstm_step(a, h, c, W_h):
 
 
 def lstm_step_backward(dh, dc, cache, W_h, dW_h):
-    """The way back of :func:`lstm_step`: dc collects what comes through h_t and what c_{t+1} passes on by its f."""
+    """The way back of ``lstm_step``: dc collects what comes through h_t and what c_{t+1} passes on by its f."""
     h, c, i, f, g, o, squashed = cache
     dc = dc + dh * o * (1.0 - squashed * squashed)
     da = np.concatenate(
@@ -82,7 +82,7 @@ def gru_step(a, h, W_h, b_n):
 
 
 def gru_step_backward(dh, cache, W_h, dW_h, db_n):
-    """The way back of :func:`gru_step`."""
+    """The way back of ``gru_step``."""
     h, r, u, n, memory = cache
     da_n = dh * (1.0 - u) * (1.0 - n * n)
     dmemory = da_n * r
@@ -319,7 +319,7 @@ class RNN(Recurrent):
 
 
 class LSTM(Recurrent):
-    """A cell c that is added to, and gates that decide what is kept, taken in and shown: see :func:`lstm_step`.
+    """A cell c that is added to, and gates that decide what is kept, taken in and shown: see ``lstm_step``.
 
     Parameters
     ----------
@@ -380,7 +380,7 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """Two gates and no separate cell: see :func:`gru_step`; blocks in PyTorch's order r, z (here u), n.
+    """Two gates and no separate cell: see ``gru_step``; blocks in PyTorch's order r, z (here u), n.
 
     Attributes
     ----------
