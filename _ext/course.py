@@ -1,4 +1,4 @@
-"""The course's own pages and parts: its map, its questions and errata, exercises, and links to its repository."""
+"""The course's own pages and parts: map, questions, errata, exercises, quizzes, folded code, repository links."""
 
 import csv
 import html
@@ -9,13 +9,17 @@ import sys
 import urllib.parse
 
 from docutils import nodes
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
+LOG = logging.getLogger(__name__)
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT)]
 
 import contents  # noqa: E402
 import entries  # noqa: E402
+import folding  # noqa: E402
+import quiz  # noqa: E402
 
 import nnlib  # noqa: E402
 
@@ -243,6 +247,64 @@ def name_solutions(app, doctree):
             node["prompt_show"], node["prompt_hide"] = "Show a solution", "Hide the solution"
 
 
+# ---- folded code ----------------------------------------------------------------------------------------------------
+
+
+def fold_code(app, doctree):
+    """Fold the cells that only import, draw, explore or ask; whoever wants to see their code opens them."""
+    for cell in doctree.findall(nodes.container):
+        if cell.get("nb_element") != "cell_code" or cell.get("hide_mode", "input") != "input":
+            continue
+        source = next((part for part in cell.children if part.get("nb_element") == "cell_code_source"), None)
+        if what := source and (folding.fold(source.astext()) or (cell.get("hide_mode") and "the code")):
+            cell["hide_mode"] = "input"
+            cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
+
+
+# ---- quizzes --------------------------------------------------------------------------------------------------------
+
+
+def _text_of_items(items):
+    return [item.astext() for item in items.children]
+
+
+def mark_quizzes(app, doctree):
+    """Gather each item of a quiz, with its options and reasons marked, so that course.js can let options answer."""
+    for section in list(doctree.findall(nodes.section)):
+        if section.next_node(nodes.title).astext() != "Quiz":
+            continue
+        item, number = None, ""
+        for node in list(section.children):
+            bold = node.next_node(nodes.strong) if isinstance(node, nodes.paragraph) else None
+            if bold and re.fullmatch(r"\d+\.", bold.astext()) and node.astext().startswith(bold.astext()):
+                item, number = nodes.container(classes=["quiz-item"]), bold.astext().rstrip(".")
+                section.replace(node, item)
+                item += node
+            elif item is not None:
+                section.remove(node)
+                item += node
+                if node.get("design_component") == "dropdown":
+                    _mark_item(item, number)
+                    item = None
+        if item is not None:
+            LOG.warning("quiz %s has no reasons", number, location=item)
+
+
+def _mark_item(item, number):
+    lists = list(item.findall(nodes.bullet_list))
+    if len(lists) < 2:
+        LOG.warning("quiz %s takes a list of options and a list of reasons", number, location=item)
+        return
+    options, reasons = lists[0], lists[-1]
+    told = [quiz.letter_of_reason(text) for text in _text_of_items(reasons)]
+    for flaw in quiz.flaws(number, [quiz.letter_of_option(text) for text in _text_of_items(options)], told):
+        LOG.warning(flaw, location=item)
+    options["classes"].append("quiz-options")
+    reasons["classes"].append("quiz-reasons")
+    for reason, (_, right) in zip(reasons.children, told, strict=True):
+        reason["classes"] += ["quiz-right"] if right else []
+
+
 # ---- docstrings, which are written for people first -----------------------------------------------------------------
 
 
@@ -306,7 +368,9 @@ def setup(app):
     app.add_role("section", SectionRole())
     app.connect("env-before-read-docs", find_sections)
     app.connect("source-read", fill_in)
+    app.connect("doctree-read", fold_code)
     app.connect("doctree-read", name_solutions)
+    app.connect("doctree-read", mark_quizzes)
     app.connect("doctree-resolved", resolve_sections)
     app.connect("autodoc-process-docstring", keep_signs, priority=100)
     app.connect("html-page-context", repository_buttons, priority=502)

@@ -5,7 +5,8 @@
     python tools/notebooks.py check                                say which notebooks are not as they should be
 
 Without paths, every notebook of _toc.yml is meant. Stripped are image bytes (the text `<Figure size ...>` stays and is
-what nbval compares), widget state and views (the widget's repr stays), timings, and editors' private metadata.
+what nbval compares), widget state and views (the widget's repr stays), timings, and editors' private metadata. The code
+of a question is folded, since it holds the answer.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import pathlib
 import re
 import sys
 
+import folding
 import nbformat
 from contents import toc_notebooks
 
@@ -87,6 +89,8 @@ def strip(notebook):
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
+        if cell.cell_type == "code" and folding.asks(cell.source):
+            cell.metadata["jupyter"] = {"source_hidden": True}  # in JupyterLab, too: the code of a question answers it
         if cell.cell_type == "code":
             cell.outputs = [kept for output in merged_streams(cell.outputs) if (kept := strip_output(output))]
     notebook.nbformat, notebook.nbformat_minor = 4, 5

@@ -25,7 +25,30 @@
       }
   }
 
+  // A quiz answers when an option is clicked; all reasons stand in the folded box below, which needs no script.
+  function answer(item) {
+    const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+    const options = item.querySelector(".quiz-options"), reasons = item.querySelectorAll(".quiz-reasons > li");
+    const said = make("div", { className: "quiz-said", role: "status" });
+    [...options.children].forEach((option, n) => {
+      const text = option.querySelector("p") ?? option, button = make("button", { type: "button" });
+      const words = make("span", {}), mark = make("span", { className: "quiz-mark" });
+      words.append(...text.childNodes);
+      button.append(words, mark);
+      text === option ? option.append(button) : text.replaceWith(button);
+      button.addEventListener("click", () => {
+        const right = reasons[n].classList.contains("quiz-right"), reason = reasons[n].cloneNode(true);
+        for (const e of reason.querySelectorAll("[id]")) e.removeAttribute("id");
+        button.classList.add(right ? "quiz-good" : "quiz-bad");
+        mark.textContent = right ? "right" : "no";
+        said.replaceChildren(...reason.childNodes);
+      });
+    });
+    options.after(said);
+  }
+
   function start() {
+    for (const item of document.querySelectorAll(".quiz-item:has(.quiz-options)")) answer(item);
     for (const table of document.querySelectorAll("article table")) {
       if (table.closest(".table-scroll, .highlighttable")) continue;
       const box = document.createElement("div");

@@ -518,6 +518,85 @@ def test_two_questions_do_not_share_an_answer_and_a_browser_without_memory_serve
     assert page.errors == []
 
 
+# Quizzes and folded code
+
+CHAPTERS = [path.relative_to(HTML).as_posix() for path in sorted(HTML.glob("chapters/[0-9]*.html"))]
+every_chapter = pytest.mark.parametrize("name", CHAPTERS)
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+@every_chapter
+def test_a_quiz_answers_by_keyboard_with_the_reason_of_the_option(name, root_url, visit):
+    page = visit().open(page_url(root_url, name))
+    items = page.locator(".quiz-item")
+    assert items.count() >= 5
+    for item in items.all():
+        said, reasons = item.locator(".quiz-said"), item.locator(".quiz-reasons > li")
+        assert said.get_attribute("role") == "status"
+        assert said.text_content() == ""
+        options = item.locator(".quiz-options button")
+        marks = []
+        for option, reason in zip(options.all(), reasons.all(), strict=True):
+            option.press("Enter")
+            assert words(said.text_content()) == words(reason.text_content())
+            assert option.evaluate("e => e === document.activeElement")
+            marks.append(option.locator(".quiz-mark").text_content())
+            assert (marks[-1] == "right") == bool(re.match(r"[A-Z]\.? (is )?right\b", reason.text_content(), re.I))
+        assert sorted(set(marks)) == ["no", "right"]
+        assert marks.count("right") == 1
+    assert page.locator(".quiz-said mjx-merror").count() == 0
+
+
+@every_chapter
+def test_a_quiz_is_plain_text_without_javascript(name, root_url, visit):
+    made = visit(java_script_enabled=False)
+    made.page.goto(page_url(root_url, name), wait_until="load")
+    for item in made.page.locator(".quiz-item").all():
+        assert item.locator("button").count() == 0
+        assert item.locator(".quiz-options > li").first.inner_text().startswith("A. ")
+        assert not item.locator(".quiz-reasons").is_visible()
+        item.locator("summary").click()
+        assert item.locator(".quiz-reasons > li").count() == item.locator(".quiz-options > li").count()
+        assert all(reason.is_visible() for reason in item.locator(".quiz-reasons > li").all())
+
+
+@every_chapter
+@pytest.mark.parametrize("script", [True, False])
+def test_on_paper_a_quiz_shows_its_reasons_and_no_buttons(name, script, site_url, visit, tmp_path):
+    made = visit(java_script_enabled=script)
+    made.page.goto(page_url(site_url, name), wait_until="load")
+    made.page.emulate_media(media="print")
+    if script:
+        made.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for item in made.page.locator(".quiz-item").all():
+        assert item.locator(".quiz-reasons > li").last.is_visible()
+        for button in item.locator("button").all():
+            assert button.evaluate("e => getComputedStyle(e).borderTopStyle") == "none"
+
+
+@every_chapter
+def test_folded_code_opens_by_keyboard_and_says_what_it_is(name, site_url, visit):
+    page = visit().open(page_url(site_url, name))
+    folded = page.locator("div.cell:not([class*=exercise]) > details.above-input")
+    said = [words(one) for one in folded.locator("summary p.collapsed").all_text_contents()]
+    assert said[0] == "Show the imports"
+    assert {"Show the code of this figure"} <= set(said)
+    assert set(said) <= {
+        f"Show the {what}" for what in ("imports", "code of this figure", "code of this question", "code")
+    }
+    for box in folded.all():
+        code = box.locator(".highlight").first
+        assert not code.is_visible()
+        box.locator("summary").press("Enter")
+        assert code.is_visible()
+        assert box.locator("summary p.expanded").is_visible()
+    live = page.locator("div.cell:has(.nn-explore, .nn-question, .sw-still)")
+    assert live.locator("> details.above-input").count() >= 3, "what only makes a figure or a question is folded"
+
+
 # The runtime by itself, on pages of its own
 
 
