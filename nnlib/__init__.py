@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 FLOORS = {
     5: "widgets course experiments comparison records",
     4: "plotting ensemble",
-    3: "network training checkpoint diagnostics",
+    3: "network training checkpoint diagnostics flat",
     2: "layers optimizers regularizers callbacks",
     1: "activations reductions initializers parameters losses schedules metrics data preprocessing augmentation "
     "gradcheck perceptron autodiff archive progress doors reprs foreign trace",

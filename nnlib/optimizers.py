@@ -399,13 +399,17 @@ class Clipped(Wrapper):
         self.norm, self.value = norm, value
 
     def step(self, theta, grad):
-        """Clip ``grad`` (P,), or each row of (E, P), then step."""
+        """Clip, then step."""
+        self.clip(grad)
+        self.optimizer.step(theta, grad)
+
+    def clip(self, grad):
+        """Clip ``grad`` (P,), or each row of (E, P), in place."""
         if self.norm is None:
             clip_by_value(grad, self.value)
         else:
             for row in grad.reshape(-1, grad.shape[-1]):
                 clip_by_norm(row, self.norm)
-        self.optimizer.step(theta, grad)
 
 
 class ParameterAverage:

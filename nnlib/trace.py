@@ -22,16 +22,6 @@ class Call(NamedTuple):
     reads: tuple
     writes: np.ndarray
 
-    def on(self, pairs):
-        """The same call on other arrays: for each pair of arrays, what looked at the first looks at the second."""
-        function, arguments, settings = self.run.func, self.run.args, self.run.keywords
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, np.ndarray):  # a method such as a.dot
-            function = getattr(same_view(owner, pairs), function.__name__)
-        arguments = [same_view(a, pairs) for a in arguments]
-        settings = {name: same_view(a, pairs) for name, a in settings.items()}
-        return functools.partial(function, *arguments, **settings)
-
 
 class Tape:
     """The calls that kernels asked for, in order; the arrays between them are made here, once."""
@@ -190,6 +180,19 @@ def moved_by(inputs, calls):
     while fresh := [c.writes for c in calls if touch([*c.reads, c.writes], moving) and not touch([c.writes], moving)]:
         moving += fresh
     return [c for c in calls if touch([c.writes], moving)], [c for c in calls if not touch([c.writes], moving)]
+
+
+def on(pairs, calls):
+    """What the calls run, on other arrays: for each pair, what looked at the first array looks at the second."""
+    return [_on(pairs, c.run) if touch([*c.reads, c.writes], [old for old, _ in pairs]) else c.run for c in calls]
+
+
+def _on(pairs, run):
+    function, settings = run.func, {name: same_view(a, pairs) for name, a in run.keywords.items()}
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ndarray):  # a method such as a.dot
+        function = getattr(same_view(owner, pairs), function.__name__)
+    return functools.partial(function, *(same_view(a, pairs) for a in run.args), **settings)
 
 
 def same_view(a, pairs):

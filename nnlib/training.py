@@ -1,15 +1,18 @@
 """Training: batches, steps and a record of what happened."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Integral
 
 import numpy as np
 
 from nnlib.callbacks import Callback, Progress
 from nnlib.doors import checked_rng
+from nnlib.flat import FlatEpochs, Unsupported
 from nnlib.foreign import speaks_ours
 from nnlib.metrics import accuracy, predicted_classes
+
+FLAT = True  # whether fit takes its steps as lists of calls where it can; both ways agree to rounding
 
 
 class Diverged(ArithmeticError):
@@ -34,6 +37,8 @@ class History:
     validation_accuracy: list = field(default_factory=list)
     batch_loss: list = field(default_factory=list)
     learning_rate: list = field(default_factory=list)
+    flat = False  # whether the steps were taken as lists of calls, see nnlib.flat
+    ordinary_because = ""  # where they were not
 
     def __repr__(self):
         text = f"History of {len(self.train_loss)} epochs, {len(self.batch_loss)} steps"
@@ -45,12 +50,16 @@ class History:
 
     def snapshot(self):
         """A copy of all lists."""
-        return {name: list(values) for name, values in vars(self).items()}
+        return {name: list(getattr(self, name)) for name in self.lists()}
 
     def restore(self, snapshot):
         """Go back to a snapshot."""
-        for name, values in vars(self).items():
-            values[:] = snapshot[name]
+        for name in self.lists():
+            getattr(self, name)[:] = snapshot[name]
+
+    def lists(self):
+        """The names of what is recorded."""
+        return [one.name for one in fields(self) if isinstance(getattr(self, one.name), list)]
 
 
 @dataclass
@@ -175,11 +184,15 @@ def fit(
     run = Run(network, optimizer, history, epochs, validation is not None, task)
     record = _Record(run, loss, y, stop_on_divergence)
     run.start(callbacks, progress)
+    flat_epochs = _flat_epochs(run, x, y)
     try:
         for _ in run.epochs_to_come():
             order = rng.permutation(len(x))
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows, the record reports
-                for start in range(0, len(x), batch_size):
+                if flat_epochs is not None:  # the same steps, as a list of calls
+                    flat_epochs.epoch(order, record, run.end_step)
+                    order = order[:0]
+                for start in range(0, len(order), batch_size):
                     batch = order[start : start + batch_size]
                     x_batch, y_batch = x[batch], y[batch]
                     if augment is not None:
@@ -199,6 +212,22 @@ def fit(
     return history
 
 
+def _flat_epochs(run, x, y):
+    """The steps as lists of calls, where each part of the training has that form; else None."""
+    task = run.task
+    settings = [task[name] for name in ("batch_size", "penalty", "augment")]
+    try:
+        if not FLAT:
+            raise Unsupported("nnlib.training.FLAT is False")
+        at_once = 1 if run.after_each_step else run.epochs * len(x) // (8 * task["batch_size"])
+        epochs = FlatEpochs(run.network, task["loss"], run.optimizer, x, y, *settings, at_once)
+    except Unsupported as error:
+        run.history.ordinary_because = str(error)
+        return None
+    run.history.flat = True
+    return epochs
+
+
 class _Record:
     """Writes the history of a training, and raises where its loss is NaN or infinite."""
 
@@ -215,6 +244,16 @@ class _Record:
         history.batch_loss.append(value)
         history.learning_rate.append(self.run.optimizer.learning_rate)
         self.total += value * len(y)
+        self.classes = self.integers and (y.ndim == 1 or y.shape == output.shape[:-1])
+        if self.classes:
+            self.n_right += np.count_nonzero(predicted_classes(output) == y)
+
+    def steps(self, values, rates, output, y):
+        """What the losses say of several batches, whose steps have been taken."""
+        history = self.run.history
+        history.batch_loss += values
+        history.learning_rate += rates
+        self.total += sum(values) * (len(y) / len(values))
         self.classes = self.integers and (y.ndim == 1 or y.shape == output.shape[:-1])
         if self.classes:
             self.n_right += np.count_nonzero(predicted_classes(output) == y)
