@@ -66,10 +66,16 @@ def allocate(parameters, rng, dtype):
     checked_rng(rng)
     n_parameters = sum(p.size for p in parameters)
     theta, grad = np.zeros(n_parameters, dtype), np.zeros(n_parameters, dtype)
+    bind(parameters, theta, grad)
+    for p in parameters:
+        p.value[...] = p.init(rng, p.shape)
+    return theta, grad
+
+
+def bind(parameters, theta, grad):
+    """Let the parameters look, one after another, at their parts of theta (P,) and grad (P,)."""
     start = 0
     for p in parameters:
         stop = start + p.size
         p.bind(theta[start:stop], grad[start:stop])
-        p.value[...] = p.init(rng, p.shape)
         start = stop
-    return theta, grad

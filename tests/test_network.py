@@ -779,3 +779,19 @@ def test_an_mlp_has_its_sizes_and_draws_in_the_order_of_its_layers():
     assert mlp((3, 2), relu, he_normal, np.random.default_rng(0)).theta.size == 8
     with pytest.raises(ValueError, match="number of inputs"):
         mlp((3,), relu, he_normal, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("copied", ["deepcopy", "pickle"])
+def test_the_parameters_of_a_copy_look_at_its_own_vector(copied):
+    import copy
+    import pickle
+
+    from nnlib.activations import relu
+    from nnlib.layers import Activation, Dense
+    from nnlib.network import Sequential
+
+    network = Sequential(Dense(3, 4), Activation(relu), Dense(4, 2), rng=np.random.default_rng(0))
+    other = copy.deepcopy(network) if copied == "deepcopy" else pickle.loads(pickle.dumps(network))
+    assert all(np.shares_memory(p.value, other.theta) for p in other.parameters)
+    assert all(np.shares_memory(p.grad, other.grad) for p in other.parameters)
+    assert not np.shares_memory(other.theta, network.theta)

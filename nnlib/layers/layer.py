@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnlib.foreign import SpeaksOurs
-from nnlib.parameters import Parameter, allocate
+from nnlib.parameters import Parameter, allocate, bind
 
 __all__ = ["Layer"]
 
@@ -246,6 +246,15 @@ class Layer(SpeaksOurs):
         self.theta, self.grad = allocate(self.parameters, rng, dtype)
         self.prepare(rng, self.theta.dtype)
         return self
+
+    def __setstate__(self, state):
+        """A copy, also one from a pickle, in which the parameters look at the copy's own ``theta`` and ``grad``."""
+        vars(self).update(state)
+        theta = state.get("theta")
+        if theta is not None and np.array_equal(  # else it is a part of a network, whose vectors are elsewhere
+            theta, np.concatenate([p.value.ravel() for p in self.parameters] or [theta]), equal_nan=True
+        ):
+            bind(self.parameters, theta, state["grad"])
 
     def prepare(self, rng, dtype):
         """Take over the dtype, and whatever else the layer needs once."""
