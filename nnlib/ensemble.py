@@ -13,13 +13,14 @@ import numpy as np
 
 from nnlib import losses
 from nnlib.activations import as_float
+from nnlib.doors import checked_rng
 from nnlib.foreign import speaks_ours
 from nnlib.layers import Activation, Dense, Dropout
 from nnlib.layers.dropout import keep_mask
 from nnlib.layers.layer import Layer
 from nnlib.metrics import predicted_classes
 from nnlib.network import Sequential
-from nnlib.parameters import Parameter
+from nnlib.parameters import Parameter, bind
 from nnlib.reductions import ones
 from nnlib.regularizers import L1, L2, ElasticNet
 from nnlib.schedules import as_schedule
@@ -197,13 +198,13 @@ class Ensemble:
         self.theta = np.stack([network.theta for network in networks])
         self.grad = np.zeros_like(self.theta)
         self.layers = [_stacked(layers) for layers in zip(*(network.layers for network in networks))]
-        start = 0
-        for p in self.parameters:
-            stop = start + p.size // self.n_models
-            p.bind(self.theta[:, start:stop], self.grad[:, start:stop])
-            start = stop
+        bind(self.parameters, self.theta, self.grad)
         for layer in self.layers:
             layer.prepare(None, self.dtype)
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        bind(self.parameters, self.theta, self.grad)
 
     @property
     def parameters(self):
@@ -251,11 +252,7 @@ class Ensemble:
         networks = [copy.deepcopy(self.template) for _ in range(self.n_models)]
         for e, network in enumerate(networks):
             network.theta, network.grad = self.theta[e], self.grad[e]
-            start = 0
-            for p in network.parameters:
-                stop = start + p.size
-                p.bind(network.theta[start:stop], network.grad[start:stop])
-                start = stop
+            bind(network.parameters, network.theta, network.grad)
         return networks
 
     def learning_rates(self, rates):
@@ -314,8 +311,9 @@ def _alike(networks):
     first = networks[0]
     for layer in first.layers:
         if type(layer) not in (Dense, Activation, Dropout):
+            why = next((why for why, kinds in WHY_NOT.items() if type(layer).__name__ in kinds.split()), NO_AXIS)
             raise TypeError(
-                f"an Ensemble stacks Dense, Activation and Dropout layers, got {layer!r}: "
+                f"an Ensemble stacks Dense, Activation and Dropout layers, got {layer!r}: {why}; "
                 "train such networks one by one"
             )
     if len(set(map(id, networks))) < len(networks):
@@ -325,6 +323,16 @@ def _alike(networks):
             raise ValueError(
                 f"the networks of an Ensemble are alike, got {first.dtype} {first!r} and {network.dtype} {network!r}"
             )
+
+
+NO_AXIS = "its kernel has no axis for models"
+WHY_NOT = {
+    "it mixes the examples of a batch and keeps averages of them, which models would share": "BatchNorm",
+    "its images lie batch last": "Conv2D MaxPool2D AveragePool2D GlobalAveragePool2D",
+    "it walks along time": "RNN LSTM GRU",
+    "it looks up rows of one table": "Embedding",
+    "it holds layers of its own": "Residual Sequential",
+}
 
 
 def _stacked(layers):
@@ -363,10 +371,11 @@ def fit_ensemble(
     penalty=None,
     augment=None,
     callbacks=(),
-    rng,
+    rng=None,
+    rngs=None,
     progress=True,
 ):
-    """Train the networks of an ensemble on the same batches, all at once.
+    """Train the networks of an ensemble all at once, on the same batches or each in an order of its own.
 
     Model e gets what ``fit(ensemble.network(e), ...)`` with a generator of equal state would give it, up to rounding.
     A model whose loss becomes NaN or infinite keeps the parameters it has then, and the others go on.
@@ -379,16 +388,20 @@ def fit_ensemble(
     optimizer : Optimizer
         With one learning rate for all, or with one per model: ``Adam(ensemble.learning_rates([...]))``.
     train, validation : (x, y)
-        x (N, D), y (N,) class numbers or (N, K) targets.
+        x (N, D), y (N,) class numbers or (N, K) targets; y (E, N) or (E, N, K) gives each model targets of its own,
+        as long as it cannot be read as the targets of all (E = N and no third axis: then it is).
     epochs, batch_size : int
     penalty : callable or sequence of E callables, optional
         As for ``fit``, for all models or one per model.
     augment : callable, optional
-        ``augment(x_batch) -> x_batch``, as for ``fit``: all models learn from the same changed inputs.
+        ``augment(x_batch) -> x_batch``, as for ``fit``: all models learn from the same changed inputs, or, with
+        ``rngs``, each from its own batch.
     callbacks : sequence of Callback
         They see the ensemble as ``run.network`` and, as ``run.history``, the medians over the models still running.
     rng : np.random.Generator
-        Shuffles, for all models alike.
+        Shuffles, for all models alike: they differ in nothing but their settings and first values.
+    rngs : sequence of E np.random.Generator
+        In place of ``rng``: each model has its own order of examples, so that its run is independent of the others.
     progress : bool
         Show a line of progress where somebody watches.
 
@@ -399,23 +412,31 @@ def fit_ensemble(
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"fit_ensemble takes an Ensemble, got {ensemble!r}: for one network use fit")
+    generators = _generators(ensemble, rng, rngs)
+    train, own = _examples_first(ensemble, train)
+    validation, own_validation = (None, False) if validation is None else _examples_first(ensemble, validation)
     x, y, validation = at_the_door(
-        ensemble, loss, optimizer, train, validation, augment, epochs=epochs, batch_size=batch_size, rng=rng
+        ensemble, loss, optimizer, train, validation, augment, epochs=epochs, batch_size=batch_size, rng=generators[0]
     )
-    record = _Record(ensemble, optimizer, for_each_model(loss), y.ndim == 1 and y.dtype.kind in "iu")
+    classes = y.ndim == 1 + own and y.dtype.kind in "iu"
+    record = _Record(ensemble, optimizer, for_each_model(loss), classes, own_validation)
     penalize = _for_all(ensemble, penalty)
-    task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": rng}
+    task = {"loss": loss, "penalty": penalty, "augment": augment, "batch_size": batch_size, "rng": generators}
     task |= {"train": (x, y), "validation": validation}
     run = Run(ensemble, optimizer, History(), epochs, validation is not None, task, parts={"record": record})
     run.start(callbacks, progress)
+    models = np.arange(len(ensemble))[:, np.newaxis]
     try:
         for _ in run.epochs_to_come():
-            order = rng.permutation(len(x))
+            orders = np.stack([generator.permutation(len(x)) for generator in generators])  # (1, N) or (E, N)
+            order = orders[0] if rngs is None else orders
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what overflows is in the histories
                 for start in range(0, len(x), batch_size):
-                    batch = order[start : start + batch_size]
-                    x_batch = x[batch] if augment is None else augment(x[batch])
-                    record.step(x_batch, y[batch], penalize)
+                    batch = order[..., start : start + batch_size]
+                    x_batch, y_batch = x[batch], y[batch, models] if own else y[batch]
+                    if augment is not None:
+                        x_batch = augment(x_batch) if rngs is None else np.stack([augment(part) for part in x_batch])
+                    record.step(x_batch, y_batch, penalize, own or rngs is not None)
                     run.end_step()
                     if not record.running.any():
                         return record.histories()
@@ -427,22 +448,49 @@ def fit_ensemble(
     return record.histories()
 
 
+def _generators(ensemble, rng, rngs):
+    """The generators that shuffle: one for all models, or one for each."""
+    if (rng is None) == (rngs is None):
+        raise TypeError("fit_ensemble takes rng, one order of examples for all models, or rngs, one for each")
+    if rngs is None:
+        return [checked_rng(rng)]
+    generators = list(map(checked_rng, rngs))
+    if len(generators) != len(ensemble) or len(set(map(id, generators))) < len(generators):
+        raise ValueError(f"{len(ensemble)} models take {len(ensemble)} different generators, got {len(generators)}")
+    return generators
+
+
+def _examples_first(ensemble, pair):
+    """The pair with examples along axis 0 of both, and whether y, then (N, E, ...), holds targets for each model."""
+    try:
+        x, y = pair
+    except (TypeError, ValueError):
+        return pair, False  # the door says what is wrong
+    y, n = np.asarray(y), len(x)
+    own = y.ndim > 1 and y.shape[:2] == (len(ensemble), n) and (n != len(ensemble) or y.ndim == 3)
+    return (x, y.swapaxes(0, 1)) if own else (x, y), own
+
+
 class _Record:
     """The steps of an ensemble, what they gave for each model, and which models still run."""
 
-    def __init__(self, ensemble, optimizer, loss, classes):
+    def __init__(self, ensemble, optimizer, loss, classes, own_validation):
         self.ensemble, self.optimizer, self.loss, self.classes = ensemble, optimizer, loss, classes
+        self.own_validation = own_validation  # whether the targets to validate on are (N, E, ...)
         self.running = np.ones(len(ensemble), bool)
         self.kept = ensemble.theta[~self.running]  # parameters of the models that were stopped
         self.stopped = {}  # model: number of its steps, number of its epochs, the reason
         self.rows = {name: [] for name in vars(History())}  # each a list of arrays (E,)
         self.totals, self.n_right, self.n_seen = 0.0, 0, 0  # of this epoch
 
-    def step(self, x, y, penalize):
-        """One batch: forward, loss, backward, and a step of the models whose loss is finite."""
+    def step(self, x, y, penalize, own):
+        """One batch: forward, loss, backward, and a step of the models whose loss is finite.
+
+        ``own``: each model has its own examples or targets, y (E, n, ...).
+        """
         ensemble, optimizer = self.ensemble, self.optimizer
         output = ensemble.forward(x, training=True)
-        values, dout = self.loss(output, y)
+        values, dout = self.loss(output, y, own)
         values = values.astype(np.float64)
         ensemble.backward(dout, input_gradient=False)
         if self.classes:
@@ -452,8 +500,8 @@ class _Record:
             self.freeze(values)
         self.rows["batch_loss"].append(values)
         self.rows["learning_rate"].append(self.rates())
-        self.totals += values * len(x)
-        self.n_seen += len(x)
+        self.totals += values * output.shape[1]
+        self.n_seen += output.shape[1]
         optimizer.step(ensemble.theta, ensemble.grad)
         if self.stopped:
             ensemble.theta[~self.running] = self.kept
@@ -481,9 +529,10 @@ class _Record:
         if validation is not None:
             x, y = validation
             output = self.ensemble.predict(x)
-            self.rows["validation_loss"].append(self.loss(output, y)[0])
+            y = y.swapaxes(0, 1) if self.own_validation else y
+            self.rows["validation_loss"].append(self.loss(output, y, self.own_validation)[0])
             if self.classes:
-                self.rows["validation_accuracy"].append(_n_right(output, y) / len(y))
+                self.rows["validation_accuracy"].append(_n_right(output, y) / len(x))
         self.totals, self.n_right, self.n_seen = 0.0, 0, 0
 
     def medians(self, history):
@@ -520,7 +569,7 @@ class _Record:
 
 
 def _n_right(output, labels):
-    """How many rows each model gets right: outputs (E, N, K), class numbers (N,) -> (E,)"""
+    """How many rows each model gets right: outputs (E, N, K), class numbers (N,) or (E, N) -> (E,)"""
     predicted = predicted_classes(output.reshape(-1, output.shape[2])).reshape(output.shape[:2])
     return np.count_nonzero(predicted == labels, axis=1)
 

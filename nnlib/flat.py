@@ -186,7 +186,7 @@ class Flat:
                 self.tape.record(_add_noise, (x,), out, layer, x.T, out.T)
 
     def write_loss(self):
-        """The losses of the examples, the gradient of their mean, and the mean."""
+        """The losses of the examples, the gradient of their mean, and their sum."""
         memory, symbol = self.memory, self.tape.symbol
         one_output = memory.output.shape[1] == 1  # then vectors, which cost less
         z, y = (symbol(a[0, 0] if one_output else a[0].T) for a in (memory.output, memory.y))
@@ -197,8 +197,8 @@ class Flat:
         memory.errors[-1] = gradient.array[np.newaxis] if one_output else gradient.array.T
         each = each.array if each.array.flags.c_contiguous else each.array.T  # in any order
         self.value = np.zeros((1, 1), self.tape.dtype)
-        self.mean = np.full((1, each.size), 1.0 / each.size, self.tape.dtype)
-        self.dot(self.mean, each.reshape(-1, 1), self.value)
+        self.ones = np.ones((1, each.size), self.tape.dtype)  # as nnlib.reductions.total
+        self.dot(self.ones, each.reshape(-1, 1), self.value)
 
     def write_backward(self, penalty):
         memory = self.memory
@@ -268,7 +268,7 @@ class Flat:
         """Forward and backward on the first batch: fills ``network.grad``; returns the loss."""
         for call in self.to_loss_and_gradient:
             call()
-        return self.value.item()
+        return self.value.item() / self.ones.size
 
     def step(self):
         """The optimizer's step with ``network.grad``."""
@@ -297,7 +297,7 @@ class Flat:
             for call in self.to_update:
                 call()
         each, _ = self.kernel(self.outputs(n), self.memory.y[:n].swapaxes(1, 2).reshape(-1, self.memory.y.shape[1]))
-        return [self.mean[0].dot(row).item() for row in each.reshape(n, -1)], rates
+        return [self.ones[0].dot(row).item() / row.size for row in each.reshape(n, -1)], rates
 
     def outputs(self, n):
         """What the network gave for the first n batches, before their steps (n N, K)."""
@@ -317,7 +317,7 @@ class Flat:
     def _names(self):
         """Arrays with their names, larger ones after the smaller ones that lie in them."""
         memory, network = self.memory, self.network
-        names, k = [(memory.x[0], "x"), (memory.y[0], "y"), (self.value, "loss")], 0
+        names, k = [(memory.x[0], "x"), (memory.y[0], "y"), (self.value, "sum")], 0
         for i, layer in enumerate(network.layers):
             k += isinstance(layer, Dense)
             kind = {Dense: f"z{k}", Activation: f"a{k}"}.get(type(layer), f"a{k}'")
@@ -368,10 +368,11 @@ class FlatEpochs:
     recorded before the next, as callbacks want.
     """
 
-    def __init__(self, network, loss, optimizer, x, y, batch_size, penalty, augment, at_once=AT_ONCE):
-        self.network, self.optimizer, self.x, self.labels, self.augment = network, optimizer, x, y, augment
+    def __init__(self, network, loss, optimizer, x, y, batch_size, penalty, at_once=AT_ONCE):
+        self.network, self.optimizer, self.x, self.labels = network, optimizer, x, y
         self.batch_size = batch_size = min(batch_size, len(x))
         n_whole, n_left = divmod(len(x), batch_size)
+        network.look_at_the_shape(x[:batch_size])
         n_out = [layer.n_out for layer in network.layers if isinstance(layer, Dense)][-1:] or [0]
         room = NUMBERS_AT_ONCE // (batch_size * (x[0].size + 2 * n_out[0]))
         self.at_once = max(1, min(at_once, n_whole, AT_ONCE, room))
@@ -390,18 +391,16 @@ class FlatEpochs:
         n = len(rows) // (steps.memory.batch_size if steps else 1)
         if not n:
             return
-        batches = np.split(rows, n)
-        x = self.x[rows] if self.augment is None else np.concatenate([self.augment(self.x[b]) for b in batches])
         if n > 1:
-            steps.put(x, self.y[rows])
+            steps.put(self.x[rows], self.y[rows])
             before = self.snapshot()
             losses, rates = steps.run(n)
             if np.isfinite(losses).all() or not record.stop_on_divergence:
                 record.steps(losses, rates, steps.outputs(n), self.labels[rows])
                 return
             self.restore(before)  # and once more, to the step at which it goes wrong
-        for x_batch, batch in zip(np.split(x, n), batches):
-            steps.put(x_batch, self.y[batch])
+        for batch in np.split(rows, n):
+            steps.put(self.x[batch], self.y[batch])
             loss = steps.fill_gradient()
             record.step(loss, steps.outputs(1), self.labels[batch])
             steps.step()

@@ -73,9 +73,9 @@ def allocate(parameters, rng, dtype):
 
 
 def bind(parameters, theta, grad):
-    """Let the parameters look, one after another, at their parts of theta (P,) and grad (P,)."""
-    start = 0
+    """Let the parameters look, one after another, at their parts of theta (P,) and grad (P,), or of rows (E, P)."""
+    start, n_models = 0, math.prod(theta.shape[:-1])
     for p in parameters:
-        stop = start + p.size
-        p.bind(theta[start:stop], grad[start:stop])
+        stop = start + p.size // n_models
+        p.bind(theta[..., start:stop], grad[..., start:stop])
         start = stop

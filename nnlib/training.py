@@ -215,12 +215,12 @@ def fit(
 def _flat_epochs(run, x, y):
     """The steps as lists of calls, where each part of the training has that form; else None."""
     task = run.task
-    settings = [task[name] for name in ("batch_size", "penalty", "augment")]
     try:
-        if not FLAT:
-            raise Unsupported("nnlib.training.FLAT is False")
+        if not FLAT or task["augment"] is not None:
+            raise Unsupported("augmented batches have no flat form" if FLAT else "nnlib.training.FLAT is False")
         at_once = 1 if run.after_each_step else run.epochs * len(x) // (8 * task["batch_size"])
-        epochs = FlatEpochs(run.network, task["loss"], run.optimizer, x, y, *settings, at_once)
+        settings = task["batch_size"], task["penalty"], at_once
+        epochs = FlatEpochs(run.network, task["loss"], run.optimizer, x, y, *settings)
     except Unsupported as error:
         run.history.ordinary_because = str(error)
         return None

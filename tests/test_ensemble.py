@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from nnlib.checkpoint import Checkpoint
 from nnlib.ensemble import Ensemble, affine_backward, fit_ensemble, for_each_model
 from nnlib.gradcheck import numerical_gradient, numerical_gradient_in_place, relative_error
 from nnlib.initializers import normal
-from nnlib.layers import Activation, BatchNorm, Dense, Dropout, NTKDense
+from nnlib.layers import Activation, BatchNorm, Dense, Dropout, NTKDense, Residual
 from nnlib.losses import PARTS, binary_cross_entropy, mean_squared_error, softmax_cross_entropy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, AdamW, Momentum, Nesterov
@@ -725,3 +726,143 @@ def forwarded():
 def test_a_wrong_call_says_what_was_wanted(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+# ---- orders and targets of their own, copies ------------------------------------------------------------------------
+
+
+def alone(ensemble, e, loss, rate, train, validation, rng, **settings):
+    network = ensemble.network(e)
+    history = fit(network, loss, Momentum(rate), train, validation, rng=rng, progress=False, **settings)
+    return network, history
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [0.0, 0.3])
+@pytest.mark.parametrize("own_targets", [False, True])
+def test_members_with_orders_of_their_own_are_trained_as_alone(dtype, p, own_targets):
+    rng, n_models, n = np.random.default_rng(0), 3, 37
+    x, labels = rng.normal(size=(n, 4)), rng.integers(0, 3, n)
+    own = np.stack([rng.permutation(labels) for _ in range(n_models)])
+    ensemble = Ensemble(small(dtype, p=p), range(n_models))
+    settings = {"epochs": 3, "batch_size": 8}
+    y = own if own_targets else labels
+    members = [
+        alone(
+            ensemble, e, softmax_cross_entropy, 0.1, (x, own[e] if own_targets else labels),
+            (x, own[e] if own_targets else labels), np.random.default_rng(100 + e), **settings,
+        )
+        for e in range(n_models)
+    ]  # fmt: skip
+    histories = fit_ensemble(
+        ensemble, softmax_cross_entropy, Momentum(0.1), (x, y), (x, y), progress=False,
+        rngs=[np.random.default_rng(100 + e) for e in range(n_models)], **settings,
+    )  # fmt: skip
+    for e, (network, history) in enumerate(members):
+        assert relative_error(ensemble.theta[e], network.theta) < TOLERANCE[dtype]
+        for name in (*STEPS, *EPOCHS):
+            np.testing.assert_allclose(getattr(histories[e], name), getattr(history, name), rtol=10 * TOLERANCE[dtype])
+
+
+def test_orders_of_their_own_differ():
+    x, y = np.random.default_rng(0).normal(size=(40, 4)), np.random.default_rng(1).integers(0, 3, 40)
+    thetas = {}
+    for way in ("shared", "own"):
+        ensemble = Ensemble.of([small()(np.random.default_rng(7)) for _ in range(2)])  # two equal networks
+        rngs = (
+            {"rng": np.random.default_rng(2)}
+            if way == "shared"
+            else {"rngs": [np.random.default_rng(k) for k in (2, 3)]}
+        )
+        fit_ensemble(ensemble, softmax_cross_entropy, SGD(0.1), (x, y), epochs=2, progress=False, **rngs)
+        thetas[way] = ensemble.theta
+    np.testing.assert_array_equal(*thetas["shared"])
+    assert np.abs(thetas["own"][0] - thetas["own"][1]).max() > 1e-3
+
+
+def test_targets_of_their_own_on_one_order():
+    x, y = np.random.default_rng(0).normal(size=(20, 4)), np.random.default_rng(1).normal(size=(2, 20, 3))
+    ensemble = Ensemble(small(), range(2))
+    members = [
+        alone(ensemble, e, mean_squared_error, 0.05, (x, y[e]), None, np.random.default_rng(5), epochs=2)
+        for e in range(2)
+    ]
+    fit_ensemble(
+        ensemble, mean_squared_error, Momentum(0.05), (x, y), epochs=2, rng=np.random.default_rng(5), progress=False
+    )
+    for e in range(2):
+        np.testing.assert_allclose(ensemble.theta[e], members[e][0].theta, rtol=1e-10)
+
+
+def test_as_many_models_as_examples_share_flat_targets():
+    """y (N, K) with N = E could be either; it is the targets of all, as everywhere else."""
+    x, y = np.random.default_rng(0).normal(size=(3, 4)), np.random.default_rng(1).normal(size=(3, 3))
+    ensemble = Ensemble(small(), range(3))
+    network, _ = alone(ensemble, 2, mean_squared_error, 0.05, (x, y), None, np.random.default_rng(5), epochs=2)
+    fit_ensemble(
+        ensemble, mean_squared_error, Momentum(0.05), (x, y), epochs=2, rng=np.random.default_rng(5), progress=False
+    )
+    np.testing.assert_allclose(ensemble.theta[2], network.theta, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        ({}, TypeError, "rng, one order of examples for all models, or rngs"),
+        ({"rng": np.random.default_rng(0), "rngs": [np.random.default_rng(0)] * 2}, TypeError, "or rngs, one for each"),
+        ({"rngs": [np.random.default_rng(0)]}, ValueError, "2 models take 2 different generators, got 1"),
+        ({"rngs": [np.random.default_rng(0)] * 2}, ValueError, "different generators"),
+        ({"rngs": [0, 1]}, TypeError, "make one with"),
+    ],
+)
+def test_wrong_generators_say_what_was_wanted(settings, error, text):
+    x, y = np.ones((4, 4)), np.zeros(4, int)
+    with pytest.raises(error, match=text):
+        fit_ensemble(Ensemble(small(), range(2)), softmax_cross_entropy, SGD(0.1), (x, y), epochs=1, **settings)
+
+
+def test_a_checkpoint_goes_on_with_orders_of_their_own(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(20, 4)), np.random.default_rng(1).integers(0, 3, 20)
+
+    def train(epochs, path=None):
+        ensemble = Ensemble(small(), range(2))
+        callbacks = [Checkpoint(path)] if path else []
+        fit_ensemble(
+            ensemble, softmax_cross_entropy, Momentum(0.1), (x, y), epochs=epochs, callbacks=callbacks,
+            rngs=[np.random.default_rng(k) for k in (3, 4)], progress=False,
+        )  # fmt: skip
+        return ensemble.theta
+
+    train(2, tmp_path / "kept")
+    np.testing.assert_array_equal(train(5, tmp_path / "kept"), train(5))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_copy_trains_on_its_own_vector(copied):
+    x, y = np.random.default_rng(0).normal(size=(20, 4)), np.random.default_rng(1).integers(0, 3, 20)
+    network = small()(np.random.default_rng(2))
+    before = network.theta.copy()
+    other = copied(network)
+    fit(other, softmax_cross_entropy, SGD(0.5), (x, y), epochs=3, rng=np.random.default_rng(0), progress=False)
+    np.testing.assert_array_equal(network.theta, before)
+    assert np.shares_memory(other.layers[0].W.value, other.theta)
+    wanted = small()(np.random.default_rng(2))
+    fit(wanted, softmax_cross_entropy, SGD(0.5), (x, y), epochs=3, rng=np.random.default_rng(0), progress=False)
+    np.testing.assert_array_equal(other.theta, wanted.theta)
+    ensemble = copied(Ensemble(small(), range(2)))
+    assert np.shares_memory(ensemble.layers[0].W.value, ensemble.theta)
+
+
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        (BatchNorm(4), "mixes the examples of a batch"),
+        (NTKDense(4, 4), "no axis for models"),
+        (Residual(Dense(4, 4)), "layers of its own"),
+    ],
+)
+def test_a_layer_that_is_not_stacked_says_why(layer, why):
+    with pytest.raises(TypeError, match=why) as error:
+        Ensemble(lambda rng: Sequential(layer, Dense(4, 2), rng=rng), [0])
+    assert repr(layer) in str(error.value)
+    assert "train such networks one by one" in str(error.value)

@@ -120,9 +120,6 @@ ROWS = {
     ),
     "L2": (hidden(acting(tanh), n_out=2), mean_squared_error, lambda: SGD(0.1), numbers(2), {"penalty": L2(0.1)}),
     "L1": (hidden(acting(tanh), n_out=2), mean_squared_error, lambda: SGD(0.1), numbers(2), {"penalty": L1(0.01)}),
-    "augmented": (
-        hidden(acting(tanh), n_out=2), mean_squared_error, lambda: SGD(0.1), numbers(2), {"augment": lambda x: 1.1 * x},
-    ),
 }  # fmt: skip
 
 
@@ -190,6 +187,8 @@ def test_fit_goes_the_ordinary_way_where_there_is_no_flat_one(monkeypatch):
     _, history, _ = trained("flat", row, np.float32, monkeypatch)
     assert not history.flat
     assert "BatchNorm(4" in history.ordinary_because
+    _, history, _ = trained("flat", ROWS["Dropout"], np.float32, monkeypatch, augment=lambda x: 1.1 * x)
+    assert "augmented" in history.ordinary_because
 
 
 DIVERGES = (hidden(acting(relu), n_out=2), mean_squared_error, lambda: Momentum(60.0), numbers(2), {})
