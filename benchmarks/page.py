@@ -22,6 +22,11 @@ TEXTS = {
 three kinds of optimizer (default, foreach, fused). With torch.compile and with JAX the loss, the gradients and the
 update are one compiled graph. *Products alone* is the time of the matrix products that no NumPy program can avoid, as a
 share of nnlib's step: 0.90 means that only a tenth of the step is anything else.""",
+    "flat steps": """The same steps as lists of NumPy calls, written down once from the kernels of the library (see
+{doc}`compiler`), which is how `fit` takes them; the losses of several steps are computed together afterwards. The last
+column is the ordinary step.""",
+    "whole trainings": """Per step of a whole `fit`, with shuffling, batches, losses and accuracies kept, beside a loop
+in PyTorch that does the same.""",
     "layers": """Forward and backward of one layer on an array (512, 1024). NumPy reads and writes memory once for each
 operation, where PyTorch does several in one pass; so most layers are slower here, most of all
 those of many short operations (LayerNorm), and those that are mainly one slow function (tanh) or many random numbers

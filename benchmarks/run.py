@@ -26,6 +26,7 @@ import pathlib
 import platform
 import statistics
 
+import compiler
 import numpy as np
 from bounds import adam_traffic, products_of
 from ensembles import CEILINGS, N_MODELS, one_by_one, stacked, vmapped
@@ -83,6 +84,33 @@ def training_steps(with_peers=True):
         yield case.name, contenders
 
 
+def flat_steps(with_peers=True):
+    for case in cases():
+        if case.sizes is None:
+            continue
+
+        def contenders(case=case):
+            rivals = {variant: case.torch(variant) for variant in EAGER}
+            if with_peers:
+                makers, alike = peers_of(case)
+                chosen = [name for name in ("torch.compile", "JAX jit", "JAX scan", "plain C") if name in alike]
+                check_losses(case.name, case.flat(), made({name: alike[name] for name in chosen}))
+                rivals |= made({name: makers[name] for name in chosen}) | {"ordinary step": case.nnlib()}
+            return {"nnlib": case.flat(), **rivals}
+
+        yield f"{case.name}, flat", contenders
+
+
+def trainings():
+    for case in cases():
+        if case.sizes is not None and len(case.x) < 200:
+
+            def contenders(case=case):
+                return {"nnlib": case.nnlib_training(), **{v: case.torch_training(v) for v in EAGER}}
+
+            yield f"fit, {case.name}", contenders
+
+
 def layers():
     for name, nnlib, make in kernels():
         yield name, lambda nnlib=nnlib, make=make: {"nnlib": nnlib, "PyTorch": make()}
@@ -109,7 +137,14 @@ def ensembles(with_peers=True):
     yield name, contenders
 
 
-TABLES = {"training steps": training_steps, "layers": layers, "optimizer": optimizers, "ensemble": ensembles}
+TABLES = {
+    "training steps": training_steps,
+    "flat steps": flat_steps,
+    "whole trainings": trainings,
+    "layers": layers,
+    "optimizer": optimizers,
+    "ensemble": ensembles,
+}
 
 
 def machine():
@@ -158,7 +193,8 @@ def gate(rounds):
             f"recorded on another machine ({result['machine']['processor']}): only large losses are found; make bench"
         )
     slow = []
-    for name, contenders in [*training_steps(with_peers=False), *layers(), *optimizers(), *ensembles(with_peers=False)]:
+    steps = [*training_steps(with_peers=False), *flat_steps(with_peers=False), *trainings()]
+    for name, contenders in [*steps, *layers(), *optimizers(), *ensembles(with_peers=False)]:
         for _ in range(2):
             ratios = measure(name, contenders(), rounds)["ratios"]
             behind = {
@@ -200,7 +236,8 @@ def main():
         result = {"machine": machine(), "tables": tables, "resources": found, "left_out": LEFT_OUT}
         RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(page(result), encoding="utf-8")
-        print(f"written: {RESULTS} and {PAGE}")
+        compiler.write()
+        print(f"written: {RESULTS}, {PAGE} and {compiler.PAGE}")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ from collections.abc import Callable
 import numpy as np
 
 from nnlib.activations import relu, tanh
+from nnlib.flat import AT_ONCE, NUMBERS_AT_ONCE, flat
 from nnlib.layers import LSTM, Activation, Conv2D, Dense, Flatten, MaxPool2D
 from nnlib.losses import binary_cross_entropy, softmax_cross_entropy
 from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, Momentum
+from nnlib.training import fit
 
 
 def nnlib_step(network, loss, optimizer, x, y):
@@ -47,6 +49,8 @@ def dense(sizes, function):
     layers = [layer for a, b in pairs for layer in (Dense(a, b), Activation(function))]
     return layers[:-1]
 
+
+N_BATCHES, N_EPOCHS = 20, 10  # of a whole training
 
 SETTINGS = {
     "sgd": {"learning_rate": 0.01},
@@ -82,15 +86,32 @@ class Case:
     sizes: tuple | None = None
     activation: str = ""
 
-    def nnlib(self):
+    def parts(self):
+        """nnlib's network, loss and optimizer."""
         network = Sequential(*self.layers(), rng=np.random.default_rng(0))
         if self.sizes:
             network.theta[...] = np.concatenate([array.ravel() for array in first_weights(self.sizes)])
         optimizer = {"sgd": SGD, "momentum": Momentum, "adam": Adam}[self.optimizer](**SETTINGS[self.optimizer])
-        loss = binary_cross_entropy if self.loss == "binary" else softmax_cross_entropy
-        return nnlib_step(network, loss, optimizer, self.x, self.y)
+        return network, binary_cross_entropy if self.loss == "binary" else softmax_cross_entropy, optimizer
 
-    def torch(self, variant="default"):
+    def nnlib(self):
+        return nnlib_step(*self.parts(), self.x, self.y)
+
+    def flat(self):
+        """The steps as lists of calls, as many at once as ``fit`` takes; their losses afterwards."""
+        n = max(1, min(AT_ONCE, NUMBERS_AT_ONCE // (self.x.size + 2 * len(self.x) * self.sizes[-1])))
+        network, loss, optimizer = self.parts()
+        steps = flat(network, loss, optimizer, len(self.x), n)
+        target = steps.targets(np.empty((len(self.x), self.sizes[-1]), np.float32), self.y)
+        steps.put(np.concatenate([self.x] * n), np.concatenate([target] * n))
+
+        def call():
+            return steps.run(n)[0] if n > 1 else steps.again(1)
+
+        call.n_steps = n
+        return call
+
+    def torch_parts(self, variant):
         import torch
 
         torch.manual_seed(0)
@@ -99,9 +120,59 @@ class Case:
         make = torch.optim.Adam if self.optimizer == "adam" else torch.optim.SGD
         settings = dict(SETTINGS[self.optimizer])
         optimizer = make(model.parameters(), settings.pop("learning_rate"), **settings, **flags)
-        loss = torch.nn.BCEWithLogitsLoss() if self.loss == "binary" else torch.nn.CrossEntropyLoss()
-        x, y = torch.from_numpy(self.x), torch.from_numpy(self.y)
-        return torch_step(model, loss, optimizer, x, y)
+        return model, torch.nn.BCEWithLogitsLoss() if self.loss == "binary" else torch.nn.CrossEntropyLoss(), optimizer
+
+    def torch(self, variant="default"):
+        import torch
+
+        return torch_step(*self.torch_parts(variant), torch.from_numpy(self.x), torch.from_numpy(self.y))
+
+    # --- a whole training: shuffling, batches, losses and accuracies kept ---
+
+    def many(self):
+        """Examples for N_BATCHES batches."""
+        rng = np.random.default_rng(1)
+        x = rng.normal(size=(N_BATCHES * len(self.x), *self.x.shape[1:])).astype(np.float32)
+        return x, self.y[rng.integers(0, len(self.y), len(x))]
+
+    def nnlib_training(self):
+        network, loss, optimizer = self.parts()
+        data, rng = self.many(), np.random.default_rng(2)
+
+        def call():
+            return fit(
+                network, loss, optimizer, data, epochs=N_EPOCHS, batch_size=len(self.x), rng=rng, progress=False
+            ).batch_loss
+
+        call.n_steps = N_EPOCHS * N_BATCHES
+        return call
+
+    def torch_training(self, variant="default"):
+        import torch
+
+        model, loss, optimizer = self.torch_parts(variant)
+        x, y = map(torch.from_numpy, self.many())
+        classes = self.loss != "binary"
+
+        def call():
+            losses, accuracies = [], []
+            for _ in range(N_EPOCHS):
+                right = 0
+                for rows in torch.randperm(len(x)).split(len(self.x)):
+                    x_batch, y_batch = x[rows], y[rows]
+                    optimizer.zero_grad(set_to_none=True)
+                    output = model(x_batch)
+                    value = loss(output, y_batch)
+                    value.backward()
+                    optimizer.step()
+                    losses.append(value.item())
+                    if classes:
+                        right += (output.argmax(dim=1) == y_batch).sum().item()
+                accuracies.append(right / len(x))
+            return losses
+
+        call.n_steps = N_EPOCHS * N_BATCHES
+        return call
 
 
 def torch_dense(sizes, function):

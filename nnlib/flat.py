@@ -2,10 +2,10 @@
 
 A step of a small network costs more in Python between NumPy's calls than in them.  :func:`flat` looks at a network, its
 loss and its optimizer once and writes down the calls that a step comes to: forward, loss, backward, update.  The
-formulas stay where they are, in nnlib's kernels; :mod:`nnlib.trace` writes down what they ask for.  Four things make
-the list short: the batch lies last and below the inputs of each dense layer lies a row of ones, so that a bias needs no
-call; the slopes of equal activations are computed at once; what depends on the targets alone is computed when they
-come; and the losses of many steps are computed at once, afterwards.
+formulas stay where they are, in nnlib's kernels; :mod:`nnlib.trace` writes down what they ask for.  Three things
+make the list short: the batch lies last and below the inputs of each dense layer lies a row of ones, so that a bias
+needs no call; the slopes of equal activations are computed at once; and the losses of many steps are computed together,
+afterwards.
 """
 
 import copy
@@ -18,7 +18,7 @@ from nnlib.layers import Activation, Dense, Dropout, GaussianNoise
 from nnlib.layers.dropout import keep_mask
 from nnlib.network import Sequential
 from nnlib.optimizers import Clipped, Optimizer
-from nnlib.trace import CannotTrace, Tape, moved_by, needed_for, on
+from nnlib.trace import CannotTrace, Tape, needed_for, on
 
 AT_ONCE = 64  # batches at the most in one list, and
 NUMBERS_AT_ONCE = 1 << 16  # inputs, targets and outputs of them together
@@ -130,18 +130,14 @@ class Flat:
             raise Unsupported(str(error)) from error
         self.tape = Tape(network.dtype)
         self.forward = self.written(self.write_forward)
-        self.loss, self.at_new_targets = moved_by([memory.output[0]], self.written(self.write_loss))
+        self.loss = self.written(self.write_loss)
         self.gradient = needed_for([memory.errors[-1]], self.loss)
         self.backward = self.written(lambda: self.write_backward(penalty))
         self.write_update()
         self.to_loss_and_gradient = [call.run for call in self.forward + self.loss + self.backward]
-        first = [memory.x[0], memory.y[0], memory.output[0], *(call.writes for call in self.at_new_targets)]
-        self.to_targets, self.to_gradient = [], []
-        for k in range(n_batches):
-            own = [memory.x[k], memory.y[k], memory.output[k]]
-            pairs = list(zip(first, own + [np.empty_like(a) if k else a for a in first[3:]]))
-            self.to_targets.append(on(pairs, self.at_new_targets))
-            self.to_gradient.append(on(pairs, self.forward + self.gradient + self.backward))
+        first, calls = (memory.x[0], memory.y[0], memory.output[0]), self.forward + self.gradient + self.backward
+        batches = zip(memory.x, memory.y, memory.output)
+        self.to_gradient = [on(list(zip(first, batch)), calls) for batch in batches]
 
     # --- the calls ----------------------------------------------------------------------------------------------------
 
@@ -247,9 +243,6 @@ class Flat:
         n = len(x) // memory.batch_size
         memory.x[:n, :, :-1] = x.reshape(n, memory.batch_size, -1)
         memory.y[:n] = y.reshape(n, memory.batch_size, -1).swapaxes(1, 2)
-        for calls in self.to_targets[:n]:
-            for call in calls:
-                call()
 
     def __call__(self, x, y):
         """One step on a batch x (N, D) with its targets; the loss before the step."""

@@ -174,14 +174,6 @@ def needed_for(outputs, calls):
     return kept[::-1]
 
 
-def moved_by(inputs, calls):
-    """Those of the calls whose result changes with the arrays ``inputs``, and those whose result stays."""
-    moving = list(inputs)
-    while fresh := [c.writes for c in calls if touch([*c.reads, c.writes], moving) and not touch([c.writes], moving)]:
-        moving += fresh
-    return [c for c in calls if touch([c.writes], moving)], [c for c in calls if not touch([c.writes], moving)]
-
-
 def on(pairs, calls):
     """What the calls run, on other arrays: for each pair, what looked at the first array looks at the second."""
     return [_on(pairs, c.run) if touch([*c.reads, c.writes], [old for old, _ in pairs]) else c.run for c in calls]
