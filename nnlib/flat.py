@@ -10,6 +10,7 @@ afterwards.
 
 import copy
 import inspect
+from numbers import Real
 
 import numpy as np
 
@@ -233,6 +234,8 @@ class Flat:
         except CannotTrace as error:
             raise Unsupported(f"{optimizer!r} has no flat form: {error}") from error
         self.inner, self.scratch, self.update = optimizer, optimizer.scratch, self.tape.take()
+        steady = isinstance(optimizer.learning_rate_given, Real) and type(optimizer).numbers is Optimizer.numbers
+        self.steady_schedule = optimizer.schedule if steady else None
         self.to_update = [call.run for call in self.update]
 
     # --- the steps ----------------------------------------------------------------------------------------------------
@@ -282,13 +285,22 @@ class Flat:
 
     def run(self, n):
         """A step on each of the first n batches: the losses before them and their learning rates, two lists."""
-        rates = []
-        for calls in self.to_gradient[:n]:
-            for call in calls:
-                call()
-            rates.append(self.count())
-            for call in self.to_update:
-                call()
+        if self.inner.schedule is self.steady_schedule:  # no number changes with the step
+            rates = [self.count()] * n
+            self.inner.n_steps += n - 1
+            for calls in self.to_gradient[:n]:
+                for call in calls:
+                    call()
+                for call in self.to_update:
+                    call()
+        else:
+            rates = []
+            for calls in self.to_gradient[:n]:
+                for call in calls:
+                    call()
+                rates.append(self.count())
+                for call in self.to_update:
+                    call()
         each, _ = self.kernel(self.outputs(n), self.memory.y[:n].swapaxes(1, 2).reshape(-1, self.memory.y.shape[1]))
         return [self.ones[0].dot(row).item() / row.size for row in each.reshape(n, -1)], rates
 
