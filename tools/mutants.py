@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOT_KERNELS = {  # on the lower floors, yet nothing that a small change would make compute something else
     "data", "archive", "callbacks", "perceptron", "autodiff", "progress", "doors", "reprs", "foreign",
 }  # fmt: skip
-HIGHER = ("diagnostics", "ensemble")  # kernels of higher floors
+HIGHER = ("diagnostics", "ensemble", "flat")  # kernels of higher floors
 
 
 def kernels(package=ROOT / "nnlib"):
@@ -65,6 +65,10 @@ TESTS = [
     "test_augmentation",
     "test_diagnostics",
     "test_ensemble",
+    "test_flat",
+    "test_layouts",
+    "test_clipped",
+    "test_sequences",
 ]
 EQUIVALENT = ROOT / "tools" / "mutants.md"
 
