@@ -1,8 +1,5 @@
 """Flat steps are the ordinary ones: the same parameters, history, draws, stops and errors, whatever the parts."""
 
-import pathlib
-import re
-
 import numpy as np
 import pytest
 
@@ -378,13 +375,3 @@ def test_a_kernel_that_looks_at_numbers_stays_one_call():
     network = Sequential(Dense(2, 4), Activation(gelu), Dense(4, 1), rng=np.random.default_rng(0))
     texts = [text for _, text in flat(network, mean_squared_error, SGD(0.1), 8).listing()]
     assert any("_gelu_derivative(" in text for text in texts)
-
-
-def test_the_page_shows_the_calls_of_today():
-    page = (pathlib.Path(__file__).parents[1] / "reference" / "compiler.md").read_text("utf8")
-    network = Sequential(
-        Dense(2, 16), Activation(tanh), Dense(16, 16), Activation(tanh), Dense(16, 1), rng=np.random.default_rng(0)
-    )
-    listing = flat(network, binary_cross_entropy, SGD(0.01), 32).listing()
-    shown = re.findall(r"^\|[^|]*\|[^|]*\| `([^`]+ = [^`]+)` \|", page, re.M)
-    assert shown == [text for _, text in listing], "python benchmarks/compiler.py writes the page anew"

@@ -14,7 +14,20 @@ from nnlib.activations import relu, tanh
 from nnlib.callbacks import Callback, EarlyStopping, Progress
 from nnlib.gradcheck import Report, check_gradients, directional_check, numerical_gradient, relative_error
 from nnlib.initializers import constant, he_normal, normal, uniform, xavier_normal
-from nnlib.layers import Activation, AngularDense, BatchNorm, CReLU, Dense, Dropout, Layer, Maxout, PReLU, RReLU
+from nnlib.layers import (
+    Activation,
+    AngularDense,
+    BatchNorm,
+    Conv2D,
+    CReLU,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Maxout,
+    PReLU,
+    RReLU,
+)
 from nnlib.losses import binary_cross_entropy, mean_squared_error, one_hot, softmax_cross_entropy
 from nnlib.metrics import accuracy, predicted_classes
 from nnlib.network import Sequential, mlp
@@ -795,3 +808,25 @@ def test_the_parameters_of_a_copy_look_at_its_own_vector(copied):
     assert all(np.shares_memory(p.value, other.theta) for p in other.parameters)
     assert all(np.shares_memory(p.grad, other.grad) for p in other.parameters)
     assert not np.shares_memory(other.theta, network.theta)
+
+
+def test_a_network_called_predicts():
+    network = Sequential(Dense(4, 3), rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(5, 4))
+    np.testing.assert_array_equal(network(x), network.predict(x))
+    kept = network(x)
+    network(2.0 * x)
+    np.testing.assert_array_equal(kept, network(x))  # an array of the caller's own
+
+
+def test_a_summary_with_an_input_shape_prints_shapes_and_counts():
+    network = Sequential(Conv2D(1, 8, 3), Activation(relu), Flatten(), Dense(8 * 36, 10), rng=np.random.default_rng(0))
+    lines = network.summary((1, 8, 8)).splitlines()
+    assert [word for word in ("output", "parameters", "count") if word in lines[0]] == ["output", "parameters", "count"]
+    assert "(N, 8, 6, 6)" in lines[1]
+    assert "W 8×1×3×3" in lines[1]
+    assert "(N, 288)" in lines[3]
+    assert lines[4].endswith("2,890")
+    assert lines[5].split() == ["total", "2,970"]
+    with pytest.raises(ValueError, match="write n_in=512"):
+        network.summary((1, 10, 10))
