@@ -19,7 +19,7 @@ from nnlib.layers import Activation, Dense, Dropout, GaussianNoise
 from nnlib.layers.dropout import keep_mask
 from nnlib.network import Sequential
 from nnlib.optimizers import Clipped, Optimizer
-from nnlib.trace import CannotTrace, Tape, needed_for, on
+from nnlib.trace import CannotTrace, Tape, address, needed_for, on
 
 AT_ONCE = 64  # batches at the most in one list, and
 NUMBERS_AT_ONCE = 1 << 16  # inputs, targets and outputs of them together
@@ -345,7 +345,7 @@ def _name(a, names):
     """What an array is called: by the one that begins where it does, of its size if there are several; t1, t2 ..."""
     if not isinstance(a, np.ndarray):
         return getattr(a, "__name__", repr(a))
-    there = [(array.size != a.size, name) for array, name in names if _address(array) == _address(a)]
+    there = [(array.size != a.size, name) for array, name in names if address(array) == address(a)]
     if there:
         return min(there, key=lambda pair: pair[0])[1]
     if not a.ndim:
@@ -426,12 +426,8 @@ class FlatEpochs:
 
 def _with_bias(vector, layer):
     """[W; b] (n_in + 1, n_out) of a dense layer in theta or grad, where the two lie end to end."""
-    start = (_address(layer.W.value) - _address(layer.W.value.base)) // vector.itemsize
+    start = (address(layer.W.value) - address(layer.W.value.base)) // vector.itemsize
     return vector[start : start + (layer.n_in + 1) * layer.n_out].reshape(layer.n_in + 1, layer.n_out)
-
-
-def _address(a):
-    return a.__array_interface__["data"][0]
 
 
 def _draw_mask(layer, out):

@@ -192,9 +192,10 @@ def same_view(a, pairs):
     if isinstance(a, np.ndarray):
         for old, new in pairs:
             if np.may_share_memory(a, old):
-                return np.ndarray(a.shape, a.dtype, new, _address(a) - _address(old), a.strides)
+                return np.ndarray(a.shape, a.dtype, new, address(a) - address(old), a.strides)
     return a
 
 
-def _address(a):
+def address(a):
+    """Where an array begins in memory."""
     return a.__array_interface__["data"][0]
