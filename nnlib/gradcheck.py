@@ -77,7 +77,7 @@ class Report:
 
 
 def check_gradients(network, loss, x, target, *, rng, eps=1e-6, training=False, entries=200):
-    """Compare the backward pass of a network with central differences, for every parameter and for the input.
+    """Compare the backward pass of a network with central differences, in every parameter array and in the input.
 
     Parameters
     ----------
@@ -89,8 +89,9 @@ def check_gradients(network, loss, x, target, *, rng, eps=1e-6, training=False, 
         Chooses which entries of a large parameter are compared.
     training : bool
         Check the training pass; random layers then repeat the same draw at every evaluation.
-    entries : int
-        At most so many entries of each parameter.
+    entries : int or None
+        At most so many entries of each parameter, drawn by ``rng``: a single wrong one among many others is then likely
+        to be missed. None compares all of them.
 
     Returns
     -------
@@ -175,7 +176,11 @@ def directional_check(network, loss, x, target, *, rng, eps=1e-6):
 
 
 def _choose(rng, size, entries):
-    return np.arange(size) if size <= entries else np.sort(rng.choice(size, entries, replace=False))
+    """Which of ``size`` entries to compare: all where ``entries`` is None or no smaller, else a sample in order."""
+    if entries is not None and entries < 1:
+        raise ValueError(f"entries is a whole number from 1 on, or None for all, got {entries!r}")
+    everything = entries is None or size <= entries
+    return np.arange(size) if everything else np.sort(rng.choice(size, entries, replace=False))
 
 
 def _generators(layer):

@@ -233,6 +233,25 @@ def test_a_gradient_check_looks_at_200_entries_of_a_parameter_a_millionth_to_bot
     np.testing.assert_allclose(np.linalg.norm(seen, axis=1), [0.0, 1e-6, 1e-6], rtol=1e-9)
 
 
+def test_a_gradient_check_of_all_entries_finds_one_wrong_sign_that_a_sample_misses():
+    rng = np.random.default_rng(23)
+    network = Sequential(Dense(30, 20), rng=rng, dtype=np.float64)
+    x, y = rng.normal(size=(4, 30)), rng.normal(size=(4, 20))
+    backward = network.backward
+
+    def one_wrong_sign(dout, input_gradient=True):
+        dx = backward(dout, input_gradient)
+        network.grad[17] *= -1.0
+        return dx
+
+    network.backward = one_wrong_sign
+    assert not check_gradients(network, mean_squared_error, x, y, rng=rng, entries=None).passed
+    sampled = [check_gradients(network, mean_squared_error, x, y, rng=rng, entries=60).passed for _ in range(50)]
+    assert 35 <= sum(sampled) < 50  # 9 of 10 samples leave it out
+    with pytest.raises(ValueError, match="None for all"):
+        check_gradients(network, mean_squared_error, x, y, rng=rng, entries=0)
+
+
 def test_a_gradient_check_gives_random_layers_their_state_back():
     rng = np.random.default_rng(22)
     checked, left_alone = (Sequential(Dropout(0.5), rng=np.random.default_rng(0), dtype=np.float64) for _ in range(2))
