@@ -15,6 +15,8 @@ import numpy as np
 from nnlib.reductions import along_long_rows, sum_along
 from nnlib.trace import Symbol
 
+ZERO, HALF, ONE = (np.array(number, np.float32) for number in (0.0, 0.5, 1.0))  # read twice as fast as a float is
+
 
 @dataclass(frozen=True, repr=False)
 class Elementwise:
@@ -74,7 +76,7 @@ def as_float(z):
     if isinstance(z, Symbol):  # stands for one
         return z
     z = np.asarray(z)
-    if z.dtype == np.float32 or z.dtype == np.float64:
+    if z.dtype.char in "fd":
         return z
     if z.dtype.kind not in "iubf":
         raise TypeError(f"an activation takes real numbers, got dtype {z.dtype}: convert with z.astype(np.float64)")
@@ -122,27 +124,27 @@ def _sigmoid(z, out):
 
 def _sigmoid_by_tanh(z, out):
     """a = (1 + tanh(z / 2)) / 2, three times as fast in float32, with an error below 1e-7 (not relative to a)"""
-    np.multiply(z, 0.5, out=out)
-    np.tanh(out, out=out)
-    out *= 0.5
-    out += 0.5
+    np.multiply(z, HALF, out)
+    np.tanh(out, out)
+    out *= HALF
+    out += HALF
 
 
 def _sigmoid_derivative(z, a, out):
     """da/dz = a (1 - a)"""
-    np.subtract(1.0, a, out=out)
+    np.subtract(ONE, a, out)
     out *= a
 
 
 def _tanh(z, out):
     """a = (exp(z) - exp(-z)) / (exp(z) + exp(-z)) = 2 sigmoid(2 z) - 1   (LeCun et al. 1998)"""
-    np.tanh(z, out=out)
+    np.tanh(z, out)
 
 
 def _tanh_derivative(z, a, out):
     """da/dz = 1 - a^2"""
-    np.square(a, out=out)
-    np.subtract(1.0, out, out=out)
+    np.square(a, out)
+    np.subtract(ONE, out, out)
 
 
 def _softsign(z, out):
@@ -189,12 +191,12 @@ def _finite(name, setting):
 
 def _relu(z, out):
     """a = max(0, z)   (Fukushima 1969; Nair & Hinton 2010)"""
-    np.maximum(z, 0.0, out=out)
+    np.maximum(z, ZERO, out=out)
 
 
 def _relu_derivative(z, a, out):
     """da/dz = 1 where z > 0, else 0; at the kink 0, as everybody chooses"""
-    np.greater(z, 0.0, out=out, casting="unsafe")
+    np.greater(z, ZERO, out=out, casting="unsafe")
 
 
 relu = Elementwise("relu", _relu, _relu_derivative)
@@ -293,15 +295,15 @@ def celu(alpha=1.0):
 
 def _softplus(z, out):
     """a = log(1 + exp(z)), written as max(z, 0) + log(1 + exp(-|z|)); PyTorch takes z beyond 20, which errs by 2e-9"""
-    np.abs(z, out=out)
-    np.negative(out, out=out)
-    np.exp(out, out=out)
+    np.abs(z, out)
+    np.negative(out, out)
+    np.exp(out, out)
     if out.dtype == np.float32:  # log1p is ten times as slow as log, and exact where float32 shows no difference to 0
-        out += 1.0
-        np.log(out, out=out)
+        out += ONE
+        np.log(out, out)
     else:
-        np.log1p(out, out=out)
-    out += np.maximum(z, 0.0)
+        np.log1p(out, out)
+    out += np.maximum(z, ZERO)
 
 
 def _softplus_derivative(z, a, out):

@@ -23,6 +23,7 @@ from nnlib.trace import CannotTrace, Tape, address, needed_for, on
 
 AT_ONCE = 64  # batches at the most in one list, and
 NUMBERS_AT_ONCE = 1 << 16  # inputs, targets and outputs of them together
+BLOCK = 1 << 15  # parameters that an optimizer takes at once: its vectors then stay in the cache from call to call
 
 
 class Unsupported(TypeError):
@@ -224,19 +225,30 @@ class Flat:
             raise Unsupported(f"{optimizer!r} has no flat form")
         if optimizer.theta is not theta or optimizer.grad is not grad:
             optimizer.admit(theta, grad)
-        twin = copy.copy(optimizer)
-        for name in (*optimizer.state, "scratch"):
-            setattr(twin, name, self.tape.symbol(getattr(optimizer, name)))
         n_numbers = len(inspect.signature(optimizer.update).parameters) - 2
         self.numbers = [np.zeros((), self.tape.dtype) for _ in range(n_numbers)]
-        try:
-            twin.update(*map(self.tape.symbol, (theta, grad, *self.numbers)))
-        except CannotTrace as error:
-            raise Unsupported(f"{optimizer!r} has no flat form: {error}") from error
-        self.inner, self.scratch, self.update = optimizer, optimizer.scratch, self.tape.take()
+        clip, self.blocks = self.tape.take(), [slice(0, len(theta))]
+        self.update = self.written(lambda: self.write_blocks(optimizer))
+        if len(theta) > BLOCK and all(isinstance(call.run.func, np.ufunc) for call in self.update):  # number by number
+            self.blocks = [slice(i, i + BLOCK) for i in range(0, len(theta), BLOCK)]
+            self.update = self.written(lambda: self.write_blocks(optimizer))
+        self.inner, self.scratch, self.update = optimizer, optimizer.scratch, clip + self.update
         steady = isinstance(optimizer.learning_rate_given, Real) and type(optimizer).numbers is Optimizer.numbers
         self.steady_schedule = optimizer.schedule if steady else None
         self.to_update = [call.run for call in self.update]
+
+    def write_blocks(self, optimizer):
+        """The calls of the optimizer's formula, on each block of its vectors."""
+        twin, symbol = copy.copy(optimizer), self.tape.symbol
+        for block in self.blocks:
+            theta, grad = self.network.theta[block], self.network.grad[block]
+            for name in optimizer.state:
+                setattr(twin, name, symbol(getattr(optimizer, name)[block]))
+            twin.scratch = symbol(optimizer.scratch[: len(theta)])
+            try:
+                twin.update(*map(symbol, (theta, grad, *self.numbers)))
+            except CannotTrace as error:
+                raise Unsupported(f"{optimizer!r} has no flat form: {error}") from error
 
     # --- the steps ----------------------------------------------------------------------------------------------------
 
@@ -285,22 +297,16 @@ class Flat:
 
     def run(self, n):
         """A step on each of the first n batches: the losses before them and their learning rates, two lists."""
-        if self.inner.schedule is self.steady_schedule:  # no number changes with the step
-            rates = [self.count()] * n
-            self.inner.n_steps += n - 1
-            for calls in self.to_gradient[:n]:
-                for call in calls:
-                    call()
-                for call in self.to_update:
-                    call()
-        else:
-            rates = []
-            for calls in self.to_gradient[:n]:
-                for call in calls:
-                    call()
+        steady = self.inner.schedule is self.steady_schedule  # no number changes with the step
+        rates = [self.count()] * n if steady else []
+        for calls in self.to_gradient[:n]:
+            for call in calls:
+                call()
+            if not steady:
                 rates.append(self.count())
-                for call in self.to_update:
-                    call()
+            for call in self.to_update:
+                call()
+        self.inner.n_steps += n - 1 if steady else 0
         each, _ = self.kernel(self.outputs(n), self.memory.y[:n].swapaxes(1, 2).reshape(-1, self.memory.y.shape[1]))
         return [self.ones[0].dot(row).item() / row.size for row in each.reshape(n, -1)], rates
 
@@ -333,9 +339,11 @@ class Flat:
                 names += [(layer.W.value, f"W{k}"), (layer.W.grad, f"dW{k}")]
         for _, z, a, slope in memory.slope_blocks:
             names += [(z, "z"), (a, "a"), (slope, "slopes")]
-        optimizer = [(getattr(self.inner, name), name) for name in (*self.inner.state, "scratch")]
+        vectors = [(getattr(self.inner, name), name) for name in (*self.inner.state, "scratch")]
+        vectors += [(network.theta, "theta"), (network.grad, "grad")]
+        blocks = [(a[b], f"{name}[{b.start}:{b.stop}]") for b in self.blocks[1:] for a, name in vectors]
         rates = [(number, f"number{i}") for i, number in enumerate(self.numbers)]
-        return [*names, *optimizer, *rates, (network.theta, "theta"), (network.grad, "grad")]
+        return [*names, *rates, *vectors, *blocks]
 
     def __repr__(self):
         return "\n".join(f"{part:10}{text}" for part, text in self.listing())

@@ -18,7 +18,7 @@ def ones(n, dtype):
 
 def sum_rows(a, out=None):
     """out = a.sum(axis=0).   a (N, D) -> (D,)"""
-    return np.dot(ones(len(a), a.dtype), a, out=out)
+    return ones(len(a), a.dtype).dot(a, out)
 
 
 def total(a):
@@ -29,7 +29,7 @@ def total(a):
 def sum_along(axis, a):
     """Sum of a along ``axis``, which stays with size 1."""
     if axis in (-1, a.ndim - 1):
-        return np.dot(a, ones(a.shape[-1], a.dtype))[..., np.newaxis]
+        return a.dot(ones(a.shape[-1], a.dtype))[..., np.newaxis]
     if a.ndim == 2:
         return np.dot(ones(len(a), a.dtype), a)[np.newaxis]
     return a.sum(axis=axis, keepdims=True)

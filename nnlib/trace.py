@@ -105,6 +105,9 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     def max(self, axis=None, keepdims=False):
         return np.maximum.reduce(self, axis=axis, keepdims=keepdims)
 
+    def dot(self, b, out=None):
+        return _dot(self.tape, self, b, out)
+
     def sum(self, axis=None, keepdims=False):
         return np.add.reduce(self, axis=axis, keepdims=keepdims)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nnlib import activations, losses, optimizers, training
+from nnlib import flat as flat_module
 from nnlib.activations import elu, gelu, relu, sigmoid, swish, tanh
 from nnlib.callbacks import Callback, EarlyStopping
 from nnlib.flat import Unsupported, flat
@@ -307,6 +308,29 @@ def test_a_step_alone():
     found = [step(x, y), *step.again(4)]
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     agree(network.theta, other.theta, 1e-6)
+
+
+class OfUnitLength(SGD):
+    """Steps along grad / |grad|: the length is a number of the whole gradient."""
+
+    def update(self, theta, grad, learning_rate):
+        length = np.sqrt(np.square(grad).sum(keepdims=True))
+        np.divide(grad, length, out=self.scratch)
+        self.scratch *= learning_rate
+        theta -= self.scratch
+
+
+@pytest.mark.parametrize("make, n_blocks", [(lambda: Adam(0.01), 4), (lambda: OfUnitLength(0.1), 1)])
+def test_vectors_are_taken_in_blocks_where_each_number_stands_for_itself(make, n_blocks, monkeypatch):
+    monkeypatch.setattr(flat_module, "BLOCK", 16)
+    row = hidden(acting(tanh), n_out=1), mean_squared_error, make, numbers(1), {}  # 50 parameters
+    network, history, _ = trained("flat", row, np.float64, monkeypatch)
+    ordinary, _, _ = trained("ordinary", row, np.float64, monkeypatch)
+    assert history.flat
+    agree(network.theta, ordinary.theta, 1e-10)
+    step = flat(network, mean_squared_error, make(), BATCH)
+    assert len(step.blocks) == n_blocks
+    assert sum("square_sum[16:32] = " in text for _, text in step.listing()) == (2 if n_blocks > 1 else 0)
 
 
 # ---- one definition: what is broken in nnlib's own kernels is broken in the flat steps ------------------------------

@@ -14,17 +14,17 @@ __all__ = ["Dense", "NTKDense"]
 
 def affine(x, W, b, out=None):
     """out = x @ W + b.   x (N, D_in), W (D_in, D_out), b (D_out,) -> (N, D_out)"""
-    out = np.dot(x, W, out=out)
+    out = x.dot(W, out)
     out += b
     return out
 
 
 def affine_backward(dout, x, W, dW, db, dx=None):
     """dW = x^T dout, db = sum of dout over the batch, dx = dout W^T unless it is None."""
-    np.dot(x.T, dout, out=dW)  # each weight: its input times its error, over the batch
+    x.T.dot(dout, dW)  # each weight: its input times its error, over the batch
     sum_rows(dout, out=db)  # a bias is a weight whose input is always 1
     if dx is not None:
-        np.dot(dout, W.T, out=dx)
+        dout.dot(W.T, dx)
     return dx
 
 
