@@ -320,7 +320,7 @@ class OfUnitLength(SGD):
         theta -= self.scratch
 
 
-@pytest.mark.parametrize("make, n_blocks", [(lambda: Adam(0.01), 4), (lambda: OfUnitLength(0.1), 1)])
+@pytest.mark.parametrize(("make", "n_blocks"), [(lambda: Adam(0.01), 4), (lambda: OfUnitLength(0.1), 1)])
 def test_vectors_are_taken_in_blocks_where_each_number_stands_for_itself(make, n_blocks, monkeypatch):
     monkeypatch.setattr(flat_module, "BLOCK", 16)
     row = hidden(acting(tanh), n_out=1), mean_squared_error, make, numbers(1), {}  # 50 parameters
