@@ -19,7 +19,7 @@ from nnlib.layers import Activation, Dense, Dropout, GaussianNoise
 from nnlib.layers.dropout import keep_mask
 from nnlib.network import Sequential
 from nnlib.optimizers import Clipped, Optimizer
-from nnlib.trace import CannotTrace, Tape, address, needed_for, on
+from nnlib.trace import CannotTrace, Tape, address, elsewhere, needed_for
 
 AT_ONCE = 64  # batches at the most in one list, and
 NUMBERS_AT_ONCE = 1 << 16  # inputs, targets and outputs of them together
@@ -138,8 +138,7 @@ class Flat:
         self.write_update()
         self.to_loss_and_gradient = [call.run for call in self.forward + self.loss + self.backward]
         first, calls = (memory.x[0], memory.y[0], memory.output[0]), self.forward + self.gradient + self.backward
-        batches = zip(memory.x, memory.y, memory.output)
-        self.to_gradient = [on(list(zip(first, batch)), calls) for batch in batches]
+        self.to_gradient = list(map(elsewhere(calls, first), zip(memory.x, memory.y, memory.output)))
 
     # --- the calls ----------------------------------------------------------------------------------------------------
 

@@ -177,26 +177,38 @@ def needed_for(outputs, calls):
     return kept[::-1]
 
 
-def on(pairs, calls):
-    """What the calls run, on other arrays: for each pair, what looked at the first array looks at the second."""
-    return [_on(pairs, c.run) if touch([*c.reads, c.writes], [old for old, _ in pairs]) else c.run for c in calls]
+def elsewhere(calls, arrays):
+    """What the calls run on other arrays: a function of as many others, each of which lies as its array does."""
 
+    def place_of(a):
+        for i, array in enumerate(arrays if isinstance(a, np.ndarray) else ()):
+            if np.may_share_memory(a, array):
+                return i, a.shape, a.dtype, address(a) - address(array), a.strides
+        return None
 
-def _on(pairs, run):
-    function, settings = run.func, {name: same_view(a, pairs) for name, a in run.keywords.items()}
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, np.ndarray):  # a method such as a.dot
-        function = getattr(same_view(owner, pairs), function.__name__)
-    return functools.partial(function, *(same_view(a, pairs) for a in run.args), **settings)
+    plans = []
+    for call in calls:
+        owner = getattr(call.run.func, "__self__", None)  # of a method such as a.dot
+        things = [owner, *call.run.args, *call.run.keywords.values()]
+        places = [place_of(thing) for thing in things]
+        plans.append((call.run, list(zip(things, places)) if any(places) else None))
 
+    def on(others):
+        def there(thing, place):
+            if place is None:
+                return thing
+            i, shape, dtype, offset, strides = place
+            return np.ndarray(shape, dtype, others[i], offset, strides)
 
-def same_view(a, pairs):
-    """Where ``a`` looks into the first array of a pair, the same look into the second, which lies alike; else ``a``."""
-    if isinstance(a, np.ndarray):
-        for old, new in pairs:
-            if np.may_share_memory(a, old):
-                return np.ndarray(a.shape, a.dtype, new, address(a) - address(old), a.strides)
-    return a
+        def moved(run, looks):
+            owner, *arguments = (there(*look) for look in looks)
+            function = getattr(owner, run.func.__name__) if isinstance(owner, np.ndarray) else run.func
+            n = len(run.args)
+            return functools.partial(function, *arguments[:n], **dict(zip(run.keywords, arguments[n:])))
+
+        return [run if looks is None else moved(run, looks) for run, looks in plans]
+
+    return on
 
 
 def address(a):
