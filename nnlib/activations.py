@@ -67,6 +67,11 @@ class Elementwise:
         self.df(z, a, out)
         return out
 
+    def __reduce_ex__(self, protocol):
+        if self.name in _WITH_SETTINGS and self.settings and self.f.__module__ == __name__:  # its f has no name
+            return by_name, (self.name, *self.settings)
+        return super().__reduce_ex__(protocol)
+
     def __repr__(self):
         return self.name + (f"({', '.join(f'{s:g}' for s in self.settings)})" if self.settings else "")
 

@@ -20,17 +20,24 @@ def keyword_repr(thing, **others):
 
 
 class Made:
-    """A function that a function made, and the call that made it."""
+    """A function that a function made, and the call that made it; a copy or pickle is made by the same call."""
 
-    def __init__(self, function, maker, settings):
-        self.function, self.maker, self.settings = function, maker, settings
+    def __init__(self, function, make, bound):
+        self.function, self.make, self.bound = function, make, bound
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments):
         return self.function(*arguments)
 
     def __repr__(self):
-        return call_text(self.maker, self.settings)
+        return call_text(self.make.__name__, self.bound.arguments)
+
+    def __reduce__(self):
+        return _made_again, (self.make, self.bound.args, self.bound.kwargs)
+
+
+def _made_again(make, arguments, keywords):
+    return make(*arguments, **keywords)
 
 
 def says_its_call(maker):
@@ -40,7 +47,7 @@ def says_its_call(maker):
     def make(*arguments, **keywords):
         bound = inspect.signature(maker).bind(*arguments, **keywords)
         bound.apply_defaults()
-        return Made(maker(*arguments, **keywords), maker.__name__, bound.arguments)
+        return Made(maker(*arguments, **keywords), make, bound)
 
     return make
 

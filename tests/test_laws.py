@@ -1,7 +1,9 @@
 """Laws: what must hold for every layer, activation, loss, initializer, schedule and optimizer of the registry."""
 
+import copy
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -109,23 +111,24 @@ def test_parameters_learn_the_same_where_nobody_wants_the_gradient_of_the_input(
     assert nothing is None or not layer.parameters, "work that nobody reads"
 
 
-MIX_EXAMPLES = {"BatchNorm"}  # in training, on purpose
-DRAW = {"Dropout", "DropConnect", "GaussianNoise", "RReLU"}  # numbers in training, for one example after the other
+# by name: those that let the examples of a batch see each other in training, and those that draw anew for each batch
+MIXING = {"BatchNorm", "BatchNorm, images", "BatchNorm, momentum and eps"}
+DRAWING = {"Dropout", "DropConnect", "GaussianNoise", "RReLU"}
 
 
-@layers
 @pytest.mark.parametrize("training", [False, True])
-def test_a_batch_cut_anywhere_gives_the_same_outputs_and_the_same_summed_gradient(make, shape, training):
+@pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
+def test_a_batch_cut_anywhere_gives_the_same_outputs_and_the_same_summed_gradient(row, training):
+    """So fit and predict may cut where they like: no layer takes another axis for that of the examples."""
     rng = np.random.default_rng(5)
-    layer = make().initialize(rng, np.float64)
+    layer = row.make().initialize(rng, np.float64)
     layer.theta += 0.1 * rng.normal(size=layer.theta.size)
-    n = max(4, shape[0] if len(shape) == 2 else 0)  # of sequences as many as steps: one taken for the other would fit
-    x = rng.normal(size=(n, *shape))
+    n = max(4, row.shape[0] if len(row.shape) == 2 else 0)  # as many as steps: one taken for the other would fit
+    x = row.draw(rng, n, *row.shape)
     together = layer.forward(x, training).copy()
     dout = rng.normal(size=together.shape)
     dx, gradient = layer.backward(dout).copy(), layer.grad.copy()
-    name, differences = type(layer).__name__, []
-    at_least = 2 if name in MIX_EXAMPLES else 1
+    differences, at_least = [], 2 if row.name in MIXING else 1
     for cut in range(at_least, n - at_least + 1):
         summed = np.zeros_like(gradient)
         for part in (slice(cut), slice(cut, n)):
@@ -134,47 +137,23 @@ def test_a_batch_cut_anywhere_gives_the_same_outputs_and_the_same_summed_gradien
             summed += layer.grad
         differences.append(np.abs(summed - gradient).max(initial=0.0))
     same = max(differences) < 1e-11
-    if training and name in MIX_EXAMPLES | DRAW:
-        assert not same, "it mixes no examples: take its name out of the list"
+    if training and row.name in MIXING | DRAWING:
+        assert not same, "it keeps the law: take its name out of the list"
     else:
         assert same, max(differences)
 
 
-# by name: those that let the examples of a batch see each other in training, and those that draw anew for each batch
-MIXING = {"BatchNorm", "BatchNorm, images", "BatchNorm, momentum and eps"}
-DRAWING = {"Dropout", "DropConnect", "GaussianNoise", "RReLU"}
-
-
-def cut_and_whole(row, training, cut):
-    """Outputs, gradients of the input and the parameters' gradients for a batch of 7, whole and cut into two."""
-    rng = np.random.default_rng(21)
-    layer = row.make().initialize(rng, np.float64)
-    x = row.draw(rng, 7, *row.shape)
-    dout = rng.normal(size=layer.forward(x, training).shape)
-    found = []
-    for parts in ([slice(0, 7)], [slice(0, cut), slice(cut, 7)]):
-        outs, dxs, grads = [], [], []
-        for part in parts:
-            outs.append(layer.forward(x[part], training).copy())
-            dxs.append(layer.backward(dout[part]).copy())
-            grads.append(layer.grad.copy())
-        found.append((np.concatenate(outs), np.concatenate(dxs), np.sum(grads, axis=0)))
-    return found
-
-
-@pytest.mark.parametrize("cut", [1, 4, 5])
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
-def test_cutting_the_batch_gives_the_same_outputs_and_the_same_summed_gradient(row, training, cut):
-    """So fit and predict may cut where they like: no layer takes another axis for that of the examples."""
-    if training and row.name in DRAWING:
-        training = False
-    if training and row.name in MIXING:
-        whole, parts = cut_and_whole(row, training, 4)
-        assert np.abs(whole[0] - parts[0]).max() > 1e-3, f"{row.name} keeps the law: no exception any more"
-        return
-    for whole, parts in zip(*cut_and_whole(row, training, cut)):
-        np.testing.assert_allclose(whole, parts, rtol=1e-10, atol=1e-12)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+@layers
+def test_a_copy_is_a_layer_of_its_own(make, shape, copied):
+    layer = make().initialize(np.random.default_rng(0), np.float64)
+    x = np.random.default_rng(1).normal(size=(4, *shape))
+    other = copied(layer)
+    np.testing.assert_array_equal(other.forward(x), layer.forward(x))
+    before = layer.forward(x).copy()
+    other.theta += 1.0
+    np.testing.assert_array_equal(layer.forward(x), before)
+    assert not other.theta.size or all(np.shares_memory(p.value, other.theta) for p in other.parameters)
 
 
 @layers
