@@ -47,11 +47,14 @@ class Arm:
         The initializer that fits this arm: He's for ReLU, Xavier's for tanh, four times that for a sigmoid.
     optimizer : callable
         ``optimizer(learning_rate) -> Optimizer``
+    batch_size : int, optional
+        Its own, where batch sizes are what is compared.
     """
 
     build: Callable
     init: Callable | None = None
     optimizer: Callable = SGD
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Result:
         At that rate, after the last epoch: the measure on the validation part, and the loss on the training part.
         A run that diverged has infinity, or minus infinity where larger is better.
     curves : ndarray (n_seeds, epochs)
-        Mean training loss of each epoch.
+        Mean training loss of each epoch of the arm.
     networks : list of Sequential
     by_rate : dict
         From each rate that was run with all seeds to its ``held_out``: the best one and its neighbors, at least.
@@ -132,6 +135,7 @@ def compare(
     batch_size=32,
     measure=None,
     larger_is_better=False,
+    equal="examples",
     label=None,
 ):
     """Train every arm at its own best learning rate with every seed, and measure it on held-out examples.
@@ -151,6 +155,8 @@ def compare(
     loss : callable
     epochs, batch_size : int
         The same budget for all.
+    equal : "examples" or "steps"
+        What is the same for arms with a batch size of their own: the epochs, or the number of steps.
     measure : callable, optional
         ``measure(output, y) -> float`` on the validation part, `nnlib.metrics.accuracy` for example; without it the
         loss.
@@ -168,13 +174,17 @@ def compare(
     Unfair
         Fewer than two arms, fewer than 5 seeds, a seed twice, an arm without its initialization or whose network does
         not use it, networks that do not depend on the seed, examples that are both learned from and compared on, a grid
-        of fewer than three rates, and a best rate at the edge of its grid.
+        of fewer than three rates, a best rate at the edge of its grid, and steps that are no whole number of epochs.
     """
+    if equal not in ("examples", "steps"):
+        raise ValueError(f'equal is "examples" or "steps", got {equal!r}')
     seeds = _checked_seeds(seeds)
     _check_arms(arms, seeds)
     if np.shares_memory(train[0], validation[0]):
         raise Unfair("train and validation share examples: compare on some that no arm has learned from")
-    task = _Task(train, validation, loss, epochs, batch_size, measure, larger_is_better)
+    task = _Task(train, validation, loss, epochs, batch_size, measure, larger_is_better, equal)
+    for name, arm in arms.items():
+        task.budget(name, arm)
     grids = {name: _grid(name, rates) for name in arms}
     results = {name: _tuned(name, arm, grids[name], seeds, task) for name, arm in arms.items()}
     return Comparison(results, label or f"held-out {getattr(measure, '__name__', 'loss')}", larger_is_better)
@@ -268,12 +278,27 @@ class _Task:
     batch_size: int
     measure: Callable | None
     larger_is_better: bool
+    equal: str
+
+    def budget(self, name, arm):
+        """The epochs and the batch size of an arm."""
+        n, size = len(self.train[0]), arm.batch_size or self.batch_size
+        n_steps = self.epochs * math.ceil(n / self.batch_size)
+        if self.equal == "examples" or size == self.batch_size:
+            return {"epochs": self.epochs, "batch_size": size}
+        epochs, rest = divmod(n_steps, math.ceil(n / size))
+        if rest:
+            raise Unfair(
+                f"arm {name!r} makes {n_steps} steps in {n_steps / math.ceil(n / size):.3g} epochs: choose examples, "
+                "epochs and batch sizes so that it is a whole number"
+            )
+        return {"epochs": epochs, "batch_size": size}
 
     def run(self, arm, rate, seed):
         """(held-out measure, training loss, curve, network) of one training."""
         weights, order = _streams(seed)
         network = arm.build(arm.init, weights)
-        budget = {"epochs": self.epochs, "batch_size": self.batch_size}
+        budget = self.budget("of a run", arm)
         curve = fit_or_diverge(network, self.loss, arm.optimizer(rate), self.train, rng=order, **budget)
         with np.errstate(all="ignore"):
             output = network.predict(self.validation[0])

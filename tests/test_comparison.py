@@ -161,3 +161,25 @@ def test_divergence_is_infinite_from_where_it_began():
 
 def test_experiments_has_it_too():
     assert experiments.compare is compare
+
+
+def test_arms_of_other_batch_sizes_have_equal_examples_or_equal_steps():
+    arms = {"8": Arm(built(relu), he_normal, batch_size=8), "40": Arm(built(relu), he_normal, batch_size=40)}
+    setting = SETTING | {"epochs": 2, "batch_size": 8}  # 80 examples: 20 steps
+    found = compare(arms, RATES, range(5), **setting)
+    assert {name: found[name].curves.shape for name in arms} == {"8": (5, 2), "40": (5, 2)}
+    found = compare(arms, RATES, range(5), equal="steps", **setting)
+    assert {name: found[name].curves.shape for name in arms} == {"8": (5, 2), "40": (5, 10)}
+    network = arms["40"].build(he_normal, np.random.default_rng(np.random.SeedSequence(0).spawn(2)[0]))
+    order = np.random.default_rng(np.random.SeedSequence(0).spawn(2)[1])
+    rate = found["40"].learning_rate
+    fit_or_diverge(network, softmax_cross_entropy, SGD(rate), TRAIN, epochs=10, batch_size=40, rng=order)
+    np.testing.assert_array_equal(network.theta, found["40"].networks[0].theta)
+
+
+def test_steps_that_are_no_whole_number_of_epochs_are_refused():
+    arms = ARMS | {"50": Arm(built(relu), he_normal, batch_size=20)}
+    with pytest.raises(Unfair, match=r"'50' makes 15 steps in 3\.75 epochs"):
+        compare(arms, RATES, range(5), equal="steps", batch_size=16, **SETTING)
+    with pytest.raises(ValueError, match='equal is "examples" or "steps"'):
+        compare(ARMS, RATES, range(5), equal="time", **SETTING)
