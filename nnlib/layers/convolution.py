@@ -92,15 +92,17 @@ def convolve_rows_backward(dout, columns, W, dW, db, x_shape, stride, padding, a
     dout = dout.reshape(oh, c_out, ow * n)
     dW_of_rows = array("dW_of_rows", (oh, kh * c * kw, c_out))
     np.matmul(columns, dout.transpose(0, 2, 1), out=dW_of_rows)
-    dW[...] = dW_of_rows.sum(axis=0).T.reshape(c_out, kh, c, kw).swapaxes(1, 2)
+    summed = dW_of_rows.sum(axis=0, out=array("summed", dW_of_rows.shape[1:]))
+    dW[...] = summed.T.reshape(c_out, kh, c, kw).swapaxes(1, 2)
     dout.sum(axis=2).sum(axis=0, out=db)
     if not input_gradient:
         return None
-    W = np.ascontiguousarray(W[:, :, ::-1].transpose(2, 0, 1, 3))  # (KH, C_out, C, KW), the last row first
+    upward = array("upward", (kh, c_out, c, kw))  # W, the last row of each kernel first
+    np.copyto(upward, W[:, :, ::-1].transpose(2, 0, 1, 3))
     dcolumns = array("dcolumns", (h + 2 * padding, c * kw, ow * n))
     for i, dcolumn in enumerate(dcolumns):
         rows, met = rows_that_read(i, kh, stride, oh)
-        np.matmul(W[met].reshape(-1, c * kw).T, dout[rows].reshape(-1, ow * n), out=dcolumn)
+        np.matmul(upward[met].reshape(-1, c * kw).T, dout[rows].reshape(-1, ow * n), out=dcolumn)
     dcolumns = dcolumns.reshape(-1, c, kw, ow, n)
     dx = array("dx", (h + 2 * padding, c, w + 2 * padding, n))
     dx.fill(0.0)
