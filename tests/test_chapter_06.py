@@ -1,15 +1,21 @@
 """Laws of chapter 6: the 2-2-2 network to the printed digits, the frames of its figures, and what they say."""
 
+import json
 import re
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
+import contents
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from nnlib.autodiff import Value
 from nnlib.course import chapter_06 as ch
 from nnlib.gradcheck import numerical_gradient, relative_error
+from nnlib.initializers import xavier_normal
+from nnlib.losses import softmax_cross_entropy
+from nnlib.training import fit
 from nnlib.widgets import Frame, Lines, Network
 
 NET = ch.two_two_two()
@@ -21,8 +27,8 @@ PRINTED = {
     "a1": (0.5932699921, 0.5968843783),
     "z2": (1.1059059671, 1.2249214041),
     "a2": (0.7513650696, 0.7729284653),
-    "errors": (0.2748110832, 0.0235600256),
-    "E": (0.2983711088,),
+    "halves": (0.2748110832, 0.0235600256),
+    "L": (0.2983711088,),
     "da2": (0.7413650696, -0.2170715347),
     "slope2": (0.1868156018, 0.1755100528),
     "dz2": (0.1384985616, -0.0380982365),
@@ -48,9 +54,9 @@ def test_every_number_of_the_worked_example_to_ten_decimals(name):
 
 @pytest.mark.parametrize(("parameter", "gradient"), [("W1", "dW1"), ("b1", "db1"), ("W2", "dW2"), ("b2", "db2")])
 @pytest.mark.parametrize("n_updates", [0, 100])
-def test_the_gradients_are_the_derivatives_of_the_error(parameter, gradient, n_updates):
+def test_the_gradients_are_the_derivatives_of_the_loss(parameter, gradient, n_updates):
     net = ch.continued(n_updates)[0]
-    measured = numerical_gradient(lambda p: ch.error(replace(net, **{parameter: p})), getattr(net, parameter))
+    measured = numerical_gradient(lambda p: ch.loss_of(replace(net, **{parameter: p})), getattr(net, parameter))
     assert relative_error(measured, ch.passes(net)[gradient]) < 1e-6
 
 
@@ -95,6 +101,9 @@ def test_the_run_with_frozen_biases_agrees_with_forty_digits():
 def test_training_the_biases_pays_and_frozen_ones_stay():
     errors = {biases: ch.continued(1000, biases)[1][-1] for biases in ch.BIASES}
     assert errors["untied"] < errors["tied"] < 0.5 * errors["frozen"]
+    known = {"frozen": 0.0011143495, "tied": 0.0003460750, "untied": 0.0002707046}
+    for biases, loss in known.items():
+        np.testing.assert_allclose(errors[biases], loss, rtol=0, atol=5.001e-11)
     np.testing.assert_array_equal(ch.continued(1000, "frozen")[0].b1, NET.b1)
     assert np.ptp(ch.continued(1000, "tied")[0].b2) == 0 < np.ptp(ch.continued(1000, "untied")[0].b2)
 
@@ -118,7 +127,7 @@ def test_pack_and_unpack_are_inverses_and_unpack_gives_windows():
 def test_the_nudge_figure_measures_what_it_says(unit):
     layer, i = ch.UNITS[unit]
     delta = PASSES[f"dz{layer}"][0, i]
-    small = (ch.error_nudged(NET, unit, 1e-5) - ch.error_nudged(NET, unit, -1e-5)) / 2e-5
+    small = (ch.loss_nudged(NET, unit, 1e-5) - ch.loss_nudged(NET, unit, -1e-5)) / 2e-5
     assert abs(small - delta) < 1e-6 * abs(delta)
     for nudge in np.arange(-8, 9) / 4:
         frame = ch.nudge_frame(unit=unit, nudge=float(nudge))
@@ -126,7 +135,7 @@ def test_the_nudge_figure_measures_what_it_says(unit):
         assert isinstance(picture, Network)
         assert isinstance(curve, Lines)
         if nudge:
-            change = ch.error_nudged(NET, unit, nudge) - PASSES["E"]
+            change = ch.loss_nudged(NET, unit, nudge) - PASSES["L"]
             assert min(abs(n - change) for n in numbers_in(frame.text)) < 6e-6
             assert min(abs(n - delta * nudge) for n in numbers_in(frame.text)) < 6e-6
 
@@ -137,7 +146,7 @@ def test_every_step_says_its_numbers_with_ten_decimals(updates):
     texts = [ch.step_frame(step=step, updates=updates).text for step in range(20)]
     said = {  # step: the numbers that its sentence must contain
         1: (p["z1"][0, 0], p["a1"][0, 0]), 2: (p["z1"][0, 1], p["a1"][0, 1]),
-        3: (p["z2"][0, 0], p["a2"][0, 0]), 4: (p["z2"][0, 1], p["a2"][0, 1]), 5: (*p["errors"][0], p["E"]),
+        3: (p["z2"][0, 0], p["a2"][0, 0]), 4: (p["z2"][0, 1], p["a2"][0, 1]), 5: (*p["halves"][0], p["L"]),
         6: (p["da2"][0, 0], p["slope2"][0, 0], p["dz2"][0, 0]), 7: (p["da2"][0, 1], p["slope2"][0, 1], p["dz2"][0, 1]),
         8: (p["dW2"][0, 0],), 9: (p["dW2"][1, 0],), 10: tuple(p["dW2"][:, 1]),
         11: (p["da1"][0, 0],), 12: (p["slope1"][0, 0], p["dz1"][0, 0]),
@@ -156,7 +165,7 @@ def test_every_step_says_its_numbers_with_ten_decimals(updates):
 def test_the_paths_of_the_steps():
     to_w5 = set(ch.step_frame(step=8, updates=0).panels[0].highlight)
     to_w1 = set(ch.step_frame(step=14, updates=0).panels[0].highlight)
-    assert {place for place in to_w5 if len(place) == 3} == {(2, 0, 0), (1, 0, 0)}  # E, o1, w5
+    assert {place for place in to_w5 if len(place) == 3} == {(2, 0, 0), (1, 0, 0)}  # L, o1, w5
     assert {place for place in to_w1 if len(place) == 3} == {(2, 0, 0), (2, 1, 0), (1, 0, 0), (1, 0, 1), (0, 0, 0)}
 
 
@@ -179,3 +188,112 @@ def test_the_error_of_a_difference_is_a_v():
     assert central.min() < 0.1 * forward.min()
     single = ch.relative_errors("central", 10.0 ** np.arange(-6.0, 0.0), np.float32)
     assert single.min() > 1e-7  # no step makes a float32 check pass comfortably
+
+
+@pytest.mark.parametrize("weight", ch.WEIGHTS)
+@pytest.mark.parametrize("updates", [0, 100, 10000])
+def test_the_path_figure_multiplies_along_paths_and_adds_over_them(weight, updates):
+    net = ch.continued(updates)[0]
+    layer, i, j = ch.WEIGHTS[weight]
+    exact = ch.passes(net)[f"dW{layer}"][i, j]
+    frame = ch.path_frame(weight=weight, updates=updates)
+    picture, bars = frame.panels
+    *shares, numeric = bars.heights
+    n_paths = 3 - layer
+    assert len(shares) == (3 if n_paths == 2 else 1)
+    np.testing.assert_allclose(sum(shares[:n_paths]), exact, rtol=1e-12)
+    assert abs(shares[-1] - exact) < 1e-12 * abs(exact)
+    np.testing.assert_allclose(numeric, exact, rtol=1e-5, atol=1e-12)
+    assert frame.text.count("Through") == n_paths == sum(place in ((2, 0), (2, 1)) for place in picture.highlight)
+    for share in shares:
+        assert f"{share:.10f}".replace("-", "−") in frame.text
+    for factors in ch.paths(net, weight).values():
+        assert all(f"{number:.6g}".replace("-", "−") in frame.text for _, number in factors)
+
+
+def test_the_paths_follow_the_lines_of_the_network():
+    edges = ch.step_frame(step=0, updates=0).panels[0].edge_text
+    W = {name: edges[layer - 1][i][j].split() for name, (layer, i, j) in ch.WEIGHTS.items()}
+    assert all(text[0] == name for name, text in W.items())
+    for name, (layer, i, j) in ch.WEIGHTS.items():
+        assert float(W[name][1]) == (NET.W1, NET.W2)[layer - 1][i, j]
+
+
+# --- the experiments --------------------------------------------------------------------------------------------------
+
+
+def test_the_last_layer_alone_learns():
+    rng = np.random.default_rng(1)
+    network = ch.two_layers(xavier_normal, rng)
+    first = network.theta.copy()
+    x, y = rng.normal(size=(64, 64)).astype(np.float32), rng.integers(0, 10, 64)
+    optimizer = ch.ARMS["hidden layer stays random"].optimizer(0.5)
+    fit(network, softmax_cross_entropy, optimizer, (x, y), epochs=2, rng=rng, progress=False)
+    frozen = 65 * ch.HIDDEN
+    np.testing.assert_array_equal(network.theta[:frozen], first[:frozen])
+    assert (network.theta[frozen:] != first[frozen:]).any()
+    assert first.size == frozen + 10 * ch.HIDDEN + 10
+
+
+@pytest.mark.parametrize("every", [1, 3, 8, 64])
+def test_what_is_made_again_gives_the_same_slope(every):
+    slope, held, made = ch.remembered_slope(0.3, 64, every)
+
+    def chain(x):
+        for _ in range(64):
+            x = np.tanh(1.1 * x)
+        return float(x[0])
+
+    assert relative_error(numerical_gradient(chain, np.array([0.3]), eps=1e-5), slope) < 1e-6
+    assert held <= -(-64 // every) + every
+    assert made < 2 * 64
+    assert (held, made) == (64, 64) or every > 1
+
+
+def test_only_the_product_of_the_formula_is_a_gradient():
+    for seed in range(5):
+        tried, by_steps = ch.product_check(np.random.default_rng(seed), width=4)
+        off = {name: relative_error(found, by_steps) for name, found in tried.items()}
+        assert off["as the formula says"] < 1e-6 < 1e-3 < min(list(off.values())[1:])
+
+
+def test_descent_multiplies_the_distance():
+    np.testing.assert_allclose(ch.descend(0.05, n_steps=3) - 1 / 6, (-0.8) ** np.arange(4) / 3)
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_symbols_is_a_part_of_the_notation():
+    cells = json.loads((contents.ROOT / "chapters/06_backpropagation.ipynb").read_text("utf8"))["cells"]
+    table = next(contents.source_of(cell) for cell in cells if "| Letter | Shape |" in contents.source_of(cell))
+    known = (contents.ROOT / "reference/notation.md").read_text("utf8").replace(" of layer $\\ell$", "")
+    rows = [line for line in table.splitlines() if line.startswith("| $")]
+    assert len(rows) >= 15
+    for row in rows:
+        letter, *shape, meaning = [part.strip() for part in row.strip("|").split("|")]
+        meaning = re.sub(r"\{term\}`([^`<]+?)(?: <[^`]+>)?`", r"\1", meaning).replace(" of layer $\\ell$", "")
+        lines = [line for line in known.splitlines() if line.startswith(f"| {letter} |")]
+        found = [line for line in lines if meaning.removesuffix(", delta") in line]
+        assert found, row
+        assert shape[0] in ("", *found[0].split("|")[2].strip().splitlines()), row
+
+
+# --- the drawings -----------------------------------------------------------------------------------------------------
+
+
+def test_the_drawings_hold_what_they_are_given():
+    axes = ch.draw_descents({0.01: ch.descend(0.01), 0.06: ch.descend(0.06)})
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in axes] == ["learning rate 0.01", "learning rate 0.06"]
+    np.testing.assert_array_equal(axes[1].lines[1].get_xdata(), ch.descend(0.06))
+    ax = ch.draw_biases({kind: ch.continued(100, kind)[1] for kind in ch.BIASES})
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(ch.BIASES)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), ch.continued(100, "frozen")[1][1:])
+    deltas = [np.arange(6.0).reshape(3, 2) - 2, np.ones((3, 4))]
+    axes = ch.draw_deltas(deltas, [7, 1, 3], [False, False, True])
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), deltas[0].T)
+    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["7", "1", "3 ✗"]
+    ax = ch.draw_errors({"right": 1e-12, "wrong": 0.5})
+    assert [bar.get_width() for bar in ax.patches] == [0.5, 1e-9]
+    assert ch.draw_skip_graph().texts
+    plt.close("all")

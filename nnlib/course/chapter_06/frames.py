@@ -6,28 +6,33 @@ import numpy as np
 
 from nnlib.course.chapter_06.experiments import (
     EXPONENTS,
+    STEPS,
     UNITS,
+    WEIGHTS,
     continued,
     difference,
-    error_nudged,
-    error_of_w5,
+    loss_nudged,
+    loss_of_w5,
+    measured,
     passes,
+    paths,
+    reason,
     relative_errors,
     two_two_two,
 )
 from nnlib.course.words import magnitude, minus
-from nnlib.widgets import Frame, Lines, Network
+from nnlib.widgets import Bars, Frame, Lines, Network
 
 
 def nudge_frame(unit, nudge):
-    """The true change of the error beside epsilon times delta, for a nudge of one pre-activation."""
+    """The true change of the loss beside epsilon times delta, for a nudge of one pre-activation."""
     net = two_two_two()
     p = passes(net)
     layer, i = UNITS[unit]
     delta = (p["dz1"], p["dz2"])[layer - 1][0, i]
     grid = np.linspace(-2.0, 2.0, 81)
-    change = np.array([error_nudged(net, unit, e) for e in grid]) - p["E"]
-    now = error_nudged(net, unit, nudge) - p["E"]
+    change = np.array([loss_nudged(net, unit, e) for e in grid]) - p["L"]
+    now = loss_nudged(net, unit, nudge) - p["L"]
     reach = 1.15 * np.max(np.abs([*change, 2.0 * delta]))
     outputs = range(2) if layer == 1 else (i,)
     path = [(layer, i), *((1, i, k) for k in outputs if layer == 1), *((2, k) for k in outputs)]
@@ -40,16 +45,16 @@ def nudge_frame(unit, nudge):
     )  # fmt: skip
     curve = Lines(
         change, delta * grid, x=grid, labels=("measured", "δ times the nudge"), colors=("value", "gradient"),
-        dashes=(False, True), x_label=f"nudge of the pre-activation of {unit}", y_label="change of the error E",
-        y_range=(-reach, reach), marks=[(nudge, now)], title="what it does to the error",
+        dashes=(False, True), x_label=f"nudge of the pre-activation of {unit}", y_label="change of the loss L",
+        y_range=(-reach, reach), marks=[(nudge, now)], title="what it does to the loss",
     )  # fmt: skip
     if nudge == 0.0:
-        said = f"Nothing is nudged; the two curves touch, since δ = {delta:.4f} is the slope of the error there."
+        said = f"Nothing is nudged; the two curves touch, since δ = {delta:.4f} is the slope of the loss there."
     else:
         predicted = delta * nudge
         said = (
             f"{'Raising' if nudge > 0 else 'Lowering'} the pre-activation of {unit} by {abs(nudge):g} changes the "
-            f"error by {now:+.5f}; δ times the nudge is {delta:.4f} × {nudge:g} = {predicted:+.5f}, "
+            f"loss by {now:+.5f}; δ times the nudge is {delta:.4f} × {nudge:g} = {predicted:+.5f}, "
             f"{abs(predicted - now) / abs(now):.0%} off."
         )
     return Frame([picture, curve], text=minus(said))
@@ -63,14 +68,6 @@ def ring(frame):
     return SimpleNamespace(x=x, y=y, off=off, paths=sum(lit in ((2, 0), (2, 1)) for lit in picture.highlight))
 
 
-STEPS = (
-    "start", "forward: h1", "forward: h2", "forward: o1", "forward: o2", "the error",
-    "δ of o1", "δ of o2", "gradient of w5", "gradient of w6", "gradients of w7 and w8",
-    "back to h1: two paths", "δ of h1", "back to h2, and its δ", "gradient of w1", "gradient of w2",
-    "gradients of w3 and w4", "gradients of the biases", "update w5 to w8", "update w1 to w4",
-)  # fmt: skip
-
-
 def step_frame(step, updates):
     """One step of a forward pass, a backward pass and an update of the 2-2-2 network."""
     net = continued(updates)[0]
@@ -82,7 +79,7 @@ def step_frame(step, updates):
             sizes=(3, 3, 2, 1),
             weights=(_with_bias(net.W1, net.b1, 3), _with_bias(net.W2, net.b2, 2), np.ones((2, 1))),
             highlight=highlight, backward=6 <= step <= 17, w_range=(-3.0, 3.0), v_range=(-1.0, 1.0),
-            layer_names=("inputs", "hidden", "outputs", "error"), title=_phase(step), **seen,
+            layer_names=("inputs", "hidden", "outputs", "loss"), title=_phase(step), **seen,
         ),
         text=minus(f"Step {step} of {len(STEPS) - 1}. {said}"),
     )  # fmt: skip
@@ -129,7 +126,7 @@ def _numbers(step, net, p):
         weights = _lines(0, SECOND, SECOND_KNOWN, net.W2, net.b2, p["dW2"], p["db2"], 18)
         second = [[second[i][k] if step == SECOND_KNOWN[i][k] else weights[i][k] for k in range(2)] for i in range(3)]
     last = [
-        [short(p["da2"][0, k], 4) if step >= 6 + k else short(p["errors"][0, k], 4) if step >= 5 else ""]
+        [short(p["da2"][0, k], 4) if step >= 6 + k else short(p["halves"][0, k], 4) if step >= 5 else ""]
         for k in (0, 1)
     ]
     return {
@@ -137,11 +134,11 @@ def _numbers(step, net, p):
             np.array([*net.x[0], 1.0]),
             np.array([*(p["dz1"][0] if step >= 12 else p["a1"][0]), 1.0]),
             p["dz2"][0] if step >= 6 else p["a2"][0],
-            np.array([p["E"]]),
+            np.array([p["L"]]),
         ),
-        "names": (("i1", "i2", ""), (h[0][0], h[1][0], ""), (o[0][0], o[1][0]), ("E",)),
+        "names": (("i1", "i2", ""), (h[0][0], h[1][0], ""), (o[0][0], o[1][0]), ("L",)),
         "node_text": (
-            ("0.05", "0.10", "1"), (h[0][1], h[1][1], "1"), (o[0][1], o[1][1]), (short(p["E"]) if step >= 5 else "",)
+            ("0.05", "0.10", "1"), (h[0][1], h[1][1], "1"), (o[0][1], o[1][1]), (short(p["L"]) if step >= 5 else "",)
         ),
         "edge_text": ([[*row, ""] for row in first], second, last),
     }  # fmt: skip
@@ -177,7 +174,7 @@ def _story(net, p):
     (w5, w7), (w6, w8) = net.W2
     (z_h1, z_h2), (h1, h2) = p["z1"][0], p["a1"][0]
     (z_o1, z_o2), (o1, o2) = p["z2"][0], p["a2"][0]
-    (e1, e2), (t1, t2) = p["errors"][0], net.target[0]
+    (e1, e2), (t1, t2) = p["halves"][0], net.target[0]
     (da1, da2), (s1, s2), (d1, d2) = p["da2"][0], p["slope2"][0], p["dz2"][0]
     (dh1, dh2), (r1, r2), (g1, g2) = p["da1"][0], p["slope1"][0], p["dz1"][0]
     (dw1, dw3), (dw2, dw4) = p["dW1"]
@@ -200,28 +197,28 @@ def _story(net, p):
                       f"the target is {t1:g}."),
         (_into(2, 1), f"And net_o2 = {n(z_o2)}, out_o2 = {n(o2)}; the target is {t2:g}."),
         ([(2, 0, 0), (2, 1, 0), (2, 0), (2, 1), (3, 0)],
-         f"Half the squared differences are E_o1 = {n(e1)} and E_o2 = {n(e2)}; together E = {n(p['E'])}."),
-        ([(2, 0, 0), (2, 0)], f"Backward from E: ∂E/∂out_o1 = {o1:.6f} - {t1:g} = {n(da1)}, times the slope of the "
+         f"Half the squared differences are L_o1 = {n(e1)} and L_o2 = {n(e2)}; together L = {n(p['L'])}."),
+        ([(2, 0, 0), (2, 0)], f"Backward from L: ∂L/∂out_o1 = {o1:.6f} - {t1:g} = {n(da1)}, times the slope of the "
                               f"sigmoid, out_o1 (1 - out_o1) = {n(s1)}, gives δ_o1 = {n(d1)}."),
-        ([(2, 1, 0), (2, 1)], f"∂E/∂out_o2 = {n(da2)}, times the slope {n(s2)}, gives δ_o2 = {n(d2)}."),
+        ([(2, 1, 0), (2, 1)], f"∂L/∂out_o2 = {n(da2)}, times the slope {n(s2)}, gives δ_o2 = {n(d2)}."),
         ([(2, 0, 0), (2, 0), (1, 0, 0), (1, 0)],
-         f"One path leads from E to w5, through o1: ∂E/∂w5 = δ_o1 × out_h1 = {n(d1)} × {n(h1)} = {n(dw5)}."),
-        ([(2, 0, 0), (2, 0), (1, 1, 0), (1, 1)], f"∂E/∂w6 = δ_o1 × out_h2 = {n(dw6)}."),
+         f"One path leads from L to w5, through o1: ∂L/∂w5 = δ_o1 × out_h1 = {n(d1)} × {n(h1)} = {n(dw5)}."),
+        ([(2, 0, 0), (2, 0), (1, 1, 0), (1, 1)], f"∂L/∂w6 = δ_o1 × out_h2 = {n(dw6)}."),
         ([(2, 1, 0), (2, 1), (1, 0, 1), (1, 1, 1), (1, 0), (1, 1)],
-         f"Through o2: ∂E/∂w7 = δ_o2 × out_h1 = {n(dw7)} and ∂E/∂w8 = δ_o2 × out_h2 = {n(dw8)}."),
+         f"Through o2: ∂L/∂w7 = δ_o2 × out_h1 = {n(dw7)} and ∂L/∂w8 = δ_o2 × out_h2 = {n(dw8)}."),
         (wide_path, f"Two paths lead back to h1, and their shares add: δ_o1 w5 + δ_o2 w7 = {n(d1 * w5)} + "
-                    f"({n(d2 * w7)}) = {n(dh1)} = ∂E/∂out_h1, with the old w5 and w7."),
+                    f"({n(d2 * w7)}) = {n(dh1)} = ∂L/∂out_h1, with the old w5 and w7."),
         ([(1, 0)], f"Times the slope of the sigmoid at h1, {n(r1)}: δ_h1 = {n(g1)}."),
         ([(2, 0, 0), (2, 1, 0), (1, 1, 0), (1, 1, 1), (2, 0), (2, 1), (1, 1)],
-         f"δ_o1 w6 + δ_o2 w8 = {n(dh2)} = ∂E/∂out_h2, times the slope {n(r2)}: δ_h2 = {n(g2)}."),
+         f"δ_o1 w6 + δ_o2 w8 = {n(dh2)} = ∂L/∂out_h2, times the slope {n(r2)}: δ_h2 = {n(g2)}."),
         ([*wide_path, (0, 0, 0), (0, 0)],
-         f"Both paths end in w1: ∂E/∂w1 = δ_h1 × i1 = {n(g1)} × {i1:g} = {n(dw1)}."),
-        ([*wide_path, (0, 1, 0), (0, 1)], f"∂E/∂w2 = δ_h1 × i2 = {n(dw2)}."),
+         f"Both paths end in w1: ∂L/∂w1 = δ_h1 × i1 = {n(g1)} × {i1:g} = {n(dw1)}."),
+        ([*wide_path, (0, 1, 0), (0, 1)], f"∂L/∂w2 = δ_h1 × i2 = {n(dw2)}."),
         ([(0, 0, 1), (0, 1, 1), (1, 1), (0, 0), (0, 1)],
-         f"∂E/∂w3 = δ_h2 × i1 = {n(dw3)} and ∂E/∂w4 = δ_h2 × i2 = {n(dw4)}."),
+         f"∂L/∂w3 = δ_h2 × i1 = {n(dw3)} and ∂L/∂w4 = δ_h2 × i2 = {n(dw4)}."),
         ([(0, 2, 0), (0, 2, 1), (1, 2, 0), (1, 2, 1), (0, 2), (1, 2)],
-         f"A bias has the input 1, so its gradient is δ. Shared by a layer they add up: ∂E/∂b1 = {n(g1 + g2)}, "
-         f"∂E/∂b2 = {n(d1 + d2)}. The worked example leaves the biases as they are."),
+         f"A bias has the input 1, so its gradient is δ. Shared by a layer they add up: ∂L/∂b1 = {n(g1 + g2)}, "
+         f"∂L/∂b2 = {n(d1 + d2)}. The worked example leaves the biases as they are."),
         ([(1, i, k) for i in range(2) for k in range(2)],
          f"With learning rate 0.5 w5 becomes {plus(w5, dw5)}, w6 becomes {n(w6 - 0.5 * dw6)}, "
          f"w7 {n(w7 - 0.5 * dw7)} and w8 {n(w8 - 0.5 * dw8)}."),
@@ -239,12 +236,12 @@ def difference_frame(kind, precision, exponent):
     grid = np.linspace(-4.0, 4.0, 81)
     secant = float(difference(kind, eps, dtype)[0])
     right, left = 0.4 + eps, 0.4 - eps * (kind == "central")
-    ends = error_of_w5(np.array([left, right]))
-    anchor = error_of_w5(0.4)[0] if kind == "forward" else float(np.mean(ends))
+    ends = loss_of_w5(np.array([left, right]))
+    anchor = loss_of_w5(0.4)[0] if kind == "forward" else float(np.mean(ends))
     picture = Lines(
-        error_of_w5(grid), error_of_w5(0.4)[0] + exact * (grid - 0.4), anchor + secant * (grid - 0.4), x=grid,
-        labels=("E", "tangent", "secant"), colors=("value", "muted", "gradient"), dashes=(False, True, False),
-        x_label="w5", y_label="E", x_range=(-4.0, 4.0), y_range=(-0.1, 0.6), title="what is measured",
+        loss_of_w5(grid), loss_of_w5(0.4)[0] + exact * (grid - 0.4), anchor + secant * (grid - 0.4), x=grid,
+        labels=("L", "tangent", "secant"), colors=("value", "muted", "gradient"), dashes=(False, True, False),
+        x_label="w5", y_label="L", x_range=(-4.0, 4.0), y_range=(-0.1, 0.6), title="what is measured",
         marks=[(left, ends[0]), (right, ends[1])],
     )  # fmt: skip
     steps = 10.0 ** np.array(EXPONENTS)
@@ -257,24 +254,40 @@ def difference_frame(kind, precision, exponent):
         marks=[(eps, now)], title=f"how wrong it is, in {precision}",
     )  # fmt: skip
     said = (
-        f"The {kind} difference with ε = {eps:.2g} in {precision} gives {secant:.6g} for ∂E/∂w5 = "
-        f"{exact:.6g}, a relative error of about {magnitude(now)}. {_reason(kind, precision, exponent)}"
+        f"The {kind} difference with ε = {eps:.2g} in {precision} gives {secant:.6g} for ∂L/∂w5 = "
+        f"{exact:.6g}, a relative error of about {magnitude(now)}. {reason(kind, precision, exponent)}"
     )
     return Frame([picture, v], text=minus(said))
 
 
-def best_exponent(kind, precision):
-    """The exponent of ten where bend and rounding err equally: sqrt(u) for forward, cube root of u for central."""
-    u = {"float64": 2.0**-53, "float32": 2.0**-24}[precision]
-    return np.log10(u) * (1 / 2 if kind == "forward" else 1 / 3)
-
-
-def _reason(kind, precision, exponent):
-    off = exponent - best_exponent(kind, precision)
-    if off > 0.75:
-        return "The curve bends between the two points: a smaller step would help."
-    if off < -0.75:
-        return (
-            "The two values of E agree in most of their digits, and rounding is divided by ε: a larger step would help."
-        )
-    return "Bend and rounding are about equally small: this is near the best step."
+def path_frame(weight, updates):
+    """The derivative by one weight: a product of numbers along each path, added over the paths, beside a difference."""
+    net = continued(updates)[0]
+    p, (layer, i, j) = passes(net), WEIGHTS[weight]
+    found, numeric = paths(net, weight), measured(net, weight)
+    shares = {name: float(np.prod([number for _, number in factors])) for name, factors in found.items()}
+    total = sum(shares.values())
+    lit = [(layer - 1, i, j), (layer - 1, i), (layer, j), (3, 0)]
+    for name in shares:
+        k = int(name[1]) - 1
+        lit += [(2, k), (2, k, 0)] + [(1, j, k)] * (layer == 1)
+    picture = Network(
+        sizes=(2, 2, 2, 1), weights=(net.W1, net.W2, np.ones((2, 1))),
+        values=(net.x[0], p["a1"][0], p["a2"][0], np.array([p["L"]])),
+        names=(("i1", "i2"), ("out h1", "out h2"), ("out o1", "out o2"), ("L",)),
+        edge_text=([["w1", "w3"], ["w2", "w4"]], [["w5", "w7"], ["w6", "w8"]], [[""], [""]]),
+        highlight=dict.fromkeys(lit), backward=True, w_range=(-3.0, 3.0), v_range=(-1.0, 1.0),
+        layer_names=("inputs", "hidden", "outputs", "loss"), title=f"from the loss back to {weight}",
+    )  # fmt: skip
+    names = [*(f"through {name}" for name in shares), *(["their sum"] * (len(shares) > 1)), "measured"]
+    heights = [*shares.values(), *([total] * (len(shares) > 1)), numeric]
+    bars = Bars(
+        np.array(heights), names, colors=[*(["series1"] * len(shares)), *["gradient"] * (len(shares) > 1), "value"],
+        y_label=f"∂L/∂{weight}", title="share of each path",
+    )  # fmt: skip
+    said = " ".join(
+        f"Through {name}: {' × '.join(f'{what} {number:.6g}' for what, number in factors)} = {shares[name]:.10f}."
+        for name, factors in found.items()
+    )
+    summed = f" Added: {total:.10f}." if len(shares) > 1 else " There is no other path."
+    return Frame([picture, bars], text=minus(f"{said}{summed} A small step to both sides measures {numeric:.9f}."))
