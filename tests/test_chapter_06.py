@@ -283,17 +283,17 @@ def test_the_table_of_symbols_is_a_part_of_the_notation():
 
 
 def test_the_drawings_hold_what_they_are_given():
-    axes = ch.draw_descents({0.01: ch.descend(0.01), 0.06: ch.descend(0.06)})
+    axes = ch.draw_descents({0.01: ch.descend(0.01), 0.06: ch.descend(0.06)}, plt.subplots(2)[1])
     assert [ax.get_title(loc="left") or ax.get_title() for ax in axes] == ["learning rate 0.01", "learning rate 0.06"]
     np.testing.assert_array_equal(axes[1].lines[1].get_xdata(), ch.descend(0.06))
-    ax = ch.draw_biases({kind: ch.continued(100, kind)[1] for kind in ch.BIASES})
+    ax = ch.draw_biases({kind: ch.continued(100, kind)[1] for kind in ch.BIASES}, plt.subplots()[1])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(ch.BIASES)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), ch.continued(100, "frozen")[1][1:])
     deltas = [np.arange(6.0).reshape(3, 2) - 2, np.ones((3, 4))]
-    axes = ch.draw_deltas(deltas, [7, 1, 3], [False, False, True])
+    axes = ch.draw_deltas(deltas, [7, 1, 3], [False, False, True], plt.subplots(2)[1])
     np.testing.assert_array_equal(axes[0].images[0].get_array(), deltas[0].T)
     assert [label.get_text() for label in axes[1].get_xticklabels()] == ["7", "1", "3 ✗"]
-    ax = ch.draw_errors({"right": 1e-12, "wrong": 0.5})
+    ax = ch.draw_errors({"right": 1e-12, "wrong": 0.5}, plt.subplots()[1])
     assert [bar.get_width() for bar in ax.patches] == [0.5, 1e-9]
     assert ch.draw_skip_graph().texts
     plt.close("all")

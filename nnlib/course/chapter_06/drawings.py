@@ -1,15 +1,13 @@
 """Chapter 6's still figures."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from nnlib import plotting
 from nnlib.autodiff import Value
 
 
-def draw_descents(paths):
+def draw_descents(paths, axes):
     """Gradient descent on (6 w - 1)^2 / 2.  paths: {learning rate: the weight after each step (n_steps + 1,)}"""
-    _, axes = plt.subplots(len(paths), 1, figsize=(5.0, 1.9 * len(paths)), sharex=True)
     grid = np.linspace(-0.6, 1.0, 200)
     for ax, (learning_rate, path) in zip(axes, paths.items()):
         ax.plot(grid, 0.5 * (6 * grid - 1) ** 2, color=plotting.color("value"))
@@ -20,9 +18,8 @@ def draw_descents(paths):
     return axes
 
 
-def draw_biases(losses):
+def draw_biases(losses, ax):
     """Loss over updates, both logarithmic.  losses: {kind of biases: (n_updates + 1,)}"""
-    ax = plt.subplots(figsize=(5.0, 3.2))[1]
     for i, (kind, run) in enumerate(losses.items()):
         style = {"color": plotting.color(f"series{i}"), "linestyle": ["-", "--", ":"][i], "label": kind}
         ax.loglog(np.arange(1, len(run)), run[1:], **style)
@@ -31,9 +28,8 @@ def draw_biases(losses):
     return ax
 
 
-def draw_deltas(deltas, labels, misread):
+def draw_deltas(deltas, labels, misread, axes):
     """One heat map per layer: rows are examples, columns units.  deltas: [(N, n_l)], labels and misread (N,)"""
-    _, axes = plt.subplots(len(deltas), 1, figsize=(5.4, 2.2 * len(deltas)))
     marks = [f"{y}{' ✗' if wrong else ''}" for y, wrong in zip(labels, misread)]
     for layer, (ax, delta) in enumerate(zip(axes, deltas), start=1):
         reach = np.max(np.abs(delta))
@@ -45,9 +41,8 @@ def draw_deltas(deltas, labels, misread):
     return axes
 
 
-def draw_errors(found, limit=1e-6):
+def draw_errors(found, ax, limit=1e-6):
     """Relative errors as bars on a logarithmic axis, with the limit of a check.  found: {name: error}"""
-    ax = plt.subplots(figsize=(5.4, 0.5 + 0.36 * len(found)))[1]
     values = np.maximum(list(found.values()), 1e-9)
     ax.barh(list(found)[::-1], values[::-1], color=plotting.color("gradient"))
     ax.axvline(limit, color=plotting.color("muted"), linestyle="--")
@@ -55,9 +50,9 @@ def draw_errors(found, limit=1e-6):
     return ax
 
 
-def draw_held_out(comparison, nearest):
+def draw_held_out(comparison, nearest, ax):
     """One dot per seed for each arm of a comparison, and a line for a method without training."""
-    ax = comparison.draw(plt.subplots(figsize=(5.4, 2.6))[1])
+    comparison.draw(ax)
     ax.axvline(nearest, color=plotting.color("muted"), linestyle="--", label="nearest neighbor")
     ax.legend(loc="lower left")
     return ax
