@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import threading
+import time
 
 import pytest
 from built_site import DESK, FLAGS, HTML, NO_CHROMIUM, NO_SITE, find_chromium, pages
@@ -105,6 +106,13 @@ class Visit:
             " && window.__ready)"
         )
         return self.page
+
+    def hears(self, complaint, seconds=20):
+        """Whether such a complaint comes, soon or later."""
+        end = time.monotonic() + seconds
+        while not any(complaint in told for told in self.complaints) and time.monotonic() < end:
+            self.page.wait_for_timeout(20)  # the browser's messages come meanwhile
+        return any(complaint in told for told in self.complaints)
 
     def close(self):
         self.context.close()

@@ -203,9 +203,8 @@ def test_without_javascript_the_still_stands_with_its_sentence(name, root_url, v
         ]
         image = still.query_selector("img")
         image.scroll_into_view_if_needed()
-        made.page.wait_for_timeout(50)
-        assert image.is_visible()
         assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") > 300
+        assert image.is_visible()
         sentence = still.query_selector("p").text_content()
         assert sentence in saved.traits["texts"]
         assert image.get_attribute("alt") == f"{saved.title}. {sentence}"
@@ -797,7 +796,7 @@ def test_an_unknown_model_fails_loudly_and_alone(tab, tmp_path):
     slope = explore(steps, title="Fine", step=slider(1, 2), kind=choice("first", "second"))
     page.goto(write_page(tmp_path / "unknown.html", w.ColorPicker(description="tint"), slope))
     page.wait_for_selector("html[data-widgets=ready]", state="attached")
-    page.wait_for_timeout(50)
+    page.get_by_role("alert").wait_for()
     assert page.get_by_role("alert").text_content().endswith("no view for ColorPickerModel")
     assert any("ColorPickerModel" in text for text in heard)
     assert any("ColorPickerModel" in text for text in page.errors)
