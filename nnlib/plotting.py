@@ -433,7 +433,9 @@ def draw_graph(output, ax=None, *, gradients=True):
     for parent, child in edges:
         (x0, y0), (x1, y1) = spots[parent], spots[child]
         ends = ((x1, y1 + 0.3), (x0, y0 - 0.3)) if down else ((x1 - 0.48, y1), (x0 + 0.48, y0))
-        ax.annotate("", *ends, arrowprops=arrow, zorder=1)
+        hidden = column[child] - column[parent] > 1 and side[child] == side[parent]  # a straight line would pass boxes
+        bent = {"connectionstyle": "arc3,rad=-0.45"} if hidden else {}
+        ax.annotate("", *ends, arrowprops=arrow | bent, zorder=1)
     for i, (x, y) in spots.items():
         box = FancyBboxPatch(
             (x - 0.44, y - 0.26), 0.88, 0.52, boxstyle="round,pad=0.03", facecolor=color("card"),

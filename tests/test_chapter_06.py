@@ -292,7 +292,7 @@ def test_the_drawings_hold_what_they_are_given():
     deltas = [np.arange(6.0).reshape(3, 2) - 2, np.ones((3, 4))]
     axes = ch.draw_deltas(deltas, [7, 1, 3], [False, False, True], plt.subplots(2)[1])
     np.testing.assert_array_equal(axes[0].images[0].get_array(), deltas[0].T)
-    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["7", "1", "3 ✗"]
+    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["7\n", "1\n", "3\n✗"]
     ax = ch.draw_errors({"right": 1e-12, "wrong": 0.5}, plt.subplots()[1])
     assert [bar.get_width() for bar in ax.patches] == [0.5, 1e-9]
     assert ch.draw_skip_graph().texts

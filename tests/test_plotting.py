@@ -384,6 +384,13 @@ def test_graph_shows_every_node_with_value_and_gradient():
     assert "∂ 5" not in texts(plotting.draw_graph(loss, gradients=False))
 
 
+def test_an_arrow_past_a_box_bends_around_it():
+    h = Value(2.0, "h") * Value(1.0, "x")
+    ax = plotting.draw_graph(h + h * h)
+    bends = [text.arrow_patch.get_connectionstyle().rad for text in ax.texts if getattr(text, "arrow_patch", None)]
+    assert sorted(bends) == [-0.45, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
 # --- the style -------------------------------------------------------------------------------------------------------
 
 

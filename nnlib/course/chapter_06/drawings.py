@@ -30,7 +30,7 @@ def draw_biases(losses, ax):
 
 def draw_deltas(deltas, labels, misread, axes):
     """One heat map per layer: rows are examples, columns units.  deltas: [(N, n_l)], labels and misread (N,)"""
-    marks = [f"{y}{' ✗' if wrong else ''}" for y, wrong in zip(labels, misread)]
+    marks = [f"{y}\n{'✗' if wrong else ''}" for y, wrong in zip(labels, misread)]
     for layer, (ax, delta) in enumerate(zip(axes, deltas), start=1):
         reach = np.max(np.abs(delta))
         ax.imshow(delta.T, cmap=plotting.SIGNED, vmin=-reach, vmax=reach, aspect="auto")

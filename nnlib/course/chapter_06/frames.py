@@ -284,6 +284,7 @@ def path_frame(weight, updates):
     bars = Bars(
         np.array(heights), names, colors=[*(["series1"] * len(shares)), *["gradient"] * (len(shares) > 1), "value"],
         y_label=f"∂L/∂{weight}", title="share of each path",
+        y_range=(min(0.0, 1.25 * min(heights)), max(0.0, 1.25 * max(heights))),
     )  # fmt: skip
     said = " ".join(
         f"Through {name}: {' × '.join(f'{what} {number:.6g}' for what, number in factors)} = {shares[name]:.10f}."
