@@ -7,9 +7,11 @@ from itertools import product
 import numpy as np
 
 
-def neuron(w, b, x, h):
-    """a = h(w . x + b).  w (n,), b scalar, x (n,) or (N, n) -> a scalar or (N,); h is the activation function."""
-    return h(np.asarray(x) @ np.asarray(w) + b)
+def neuron(w, b, x, f):
+    """a = f(x . w + b).  w (D,), b scalar, x (D,) or (N, D) -> a
+    scalar or (N,); f is the activation function.
+    """
+    return f(np.asarray(x) @ np.asarray(w) + b)
 
 
 @dataclass(frozen=True)

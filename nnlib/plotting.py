@@ -159,7 +159,7 @@ def plot_runs(runs, ax=None, *, x_label, log=False):
 
 
 def plot_elementwise(f, ax=None, *, low=-5.0, high=5.0, legend=True):
-    """An activation h and its derivative over z from ``low`` to ``high``, titled with its name.
+    """An activation f and its derivative over z from ``low`` to ``high``, titled with its name.
 
     ``f`` is an ``Elementwise``. In a grid of panels leave the legend to one of them.
     """
@@ -357,16 +357,16 @@ def draw_network(
     return ax
 
 
-def draw_neuron(w, b, x, h, ax=None, *, names=None):
-    """One neuron with its numbers: inputs, weights, weighted sum z, activation a = h(z).
+def draw_neuron(w, b, x, f, ax=None, *, names=None):
+    """One neuron with its numbers: inputs, weights, weighted sum z, activation a = f(z).
 
-    w (n,), b, x (n,) are numbers; h is an ``Elementwise``; ``names`` are the inputs' names.
+    w (n,), b, x (n,) are numbers; f is an ``Elementwise``; ``names`` are the inputs' names.
     """
     w, x = np.asarray(w, dtype=np.float64), np.asarray(x, dtype=np.float64)
     if w.ndim != 1 or w.shape != x.shape:
         raise ValueError(f"draw_neuron takes w (n,) and x (n,) of one length, got {w.shape} and {x.shape}")
     z = float(w @ x + b)
-    a = float(h(np.array([z]))[0])
+    a = float(f(np.array([z]))[0])
     step, radius = 0.5, 0.2
     spots = [(0.0, step * ((len(w) - 1) / 2 - i)) for i in range(len(w))]
     top = max(spots[0][1] + radius, 0.3)
@@ -378,7 +378,7 @@ def draw_neuron(w, b, x, h, ax=None, *, names=None):
         ax.add_patch(Circle(spot, radius, facecolor=color("card"), edgecolor=color("value"), linewidth=1.6, zorder=3))
         ax.text(*spot, f"{value:.4g}", ha="center", va="center", fontsize=9, zorder=4)
         ax.text(-0.28, spot[1], names[i] if names else f"$x_{i + 1}$", ha="right", va="center")
-    for place, sign in ((1.7, "$\\Sigma$"), (2.9, "$h$")):
+    for place, sign in ((1.7, "$\\Sigma$"), (2.9, "$f$")):
         ax.add_patch(
             Circle((place, 0), 0.24, facecolor=color("card"), edgecolor=color("value"), linewidth=1.6, zorder=3)
         )
@@ -389,7 +389,7 @@ def draw_neuron(w, b, x, h, ax=None, *, names=None):
     ax.annotate("", (1.7, -0.24), (1.7, -0.62), arrowprops=arrow)
     ax.text(1.7, -0.66, f"$b$ = {b:.4g}", ha="center", va="top")
     ax.text(2.3, 0.08, f"$z$ = {z:.4g}", ha="center", va="bottom", fontsize=9)
-    ax.text(2.9, -0.3, getattr(h, "name", "h"), ha="center", va="top", fontsize=9, color=color("muted"))
+    ax.text(2.9, -0.3, getattr(f, "name", "f"), ha="center", va="top", fontsize=9, color=color("muted"))
     ax.text(3.75, 0, f"$a$ = {a:.4g}", ha="left", va="center")
     return ax
 

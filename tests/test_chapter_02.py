@@ -7,16 +7,10 @@ import numpy as np
 import pytest
 
 from nnlib.activations import identity, relu, sigmoid, square, step, tanh
-from nnlib.autodiff import Value
 from nnlib.course import chapter_02 as ch
-from nnlib.data import LOGIC
+from nnlib.data import LOGIC, moons
 from nnlib.perceptron import Perceptron, margin, radius
 from nnlib.widgets import Field, Lines
-
-
-def numbers(text):
-    return [float(n) for n in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", text.replace("−", "-"))]
-
 
 # --- data and networks that are set by hand ---------------------------------------------------------------------------
 
@@ -36,11 +30,11 @@ def test_discs_are_two_separate_pieces_and_a_sixth_of_the_square():
     assert not y[np.abs(x @ [1.0, 0.6]) < 0.1].any()  # a border of class 0 between them
 
 
-@pytest.mark.parametrize("h", [step, sigmoid], ids=str)
-def test_the_hand_made_strip_needs_no_training(h):
+@pytest.mark.parametrize("f", [step, sigmoid], ids=str)
+def test_the_hand_made_strip_needs_no_training(f):
     x, y = ch.strip(500, np.random.default_rng(3))
     lines = np.array([[-12.0, 12.0], [20.0, -20.0]]), np.array([10.0, 10.0])
-    network = ch.hand_set(lines, (np.array([[20.0], [20.0]]), np.array([-30.0])), h=h)
+    network = ch.hand_set(lines, (np.array([[20.0], [20.0]]), np.array([-30.0])), f=f)
     assert np.array_equal(network.predict(x)[:, 0] > 0.5, y == 1)
 
 
@@ -84,39 +78,55 @@ def test_every_unit_of_a_random_graph_reads_only_what_comes_before_it():
             assert all(0 <= i < place for i in s)
 
 
-def test_the_gradient_error_sees_a_wrong_backward():
-    weights = [[Value(0.3), Value(-1.2)]]
+def test_a_trained_graph_is_computed_as_it_was_trained():
+    x, y = moons(60, rng=np.random.default_rng(0))
+    sources = ch.random_graph(5, 2, np.random.default_rng(1))
 
-    def loss(rows):
-        ((u, v),) = rows
-        return (u * u * v).tanh()
+    def loss(n_steps):
+        weights = ch.train_graph(sources, x, y, np.random.default_rng(2), n_steps=n_steps)
+        return np.mean(np.log1p(np.exp(-(2.0 * y - 1.0) * ch.graph_output(x, sources, weights))))
 
-    def half(output):
-        output.backward()
-        weights[0][0].grad = weights[0][0].grad / 2
+    assert loss(40) < 0.7 * loss(0)
 
-    assert ch.gradient_error(loss, weights, Value.backward) < 1e-6
-    assert ch.gradient_error(loss, weights, half) > 0.01
+
+# --- what a line separates --------------------------------------------------------------------------------------------
+
+
+def test_the_labelings_that_lines_make_are_those_that_perceptrons_learn():
+    """Two independent ways: lines through two points, and Rosenblatt's rule on all 32 labelings."""
+    x = np.random.default_rng(3).normal(size=(5, 2))
+    learned = set()
+    for labels in itertools.product((0, 1), repeat=5):
+        if Perceptron(2).fit(x, np.array(labels), 500, np.random.default_rng(0)).converged:
+            learned.add(tuple(map(bool, labels)))
+    assert ch.planar_labelings(x) == learned
+    assert len(learned) == 2 * (1 + 4 + 6)
+
+
+def test_kernel_ridge_without_a_penalty_joins_its_examples():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(12, 3)), rng.integers(0, 10, 12)
+    np.testing.assert_allclose(ch.kernel_ridge((x, labels), 1.0, 1e-12)(x), np.eye(10)[labels], atol=1e-6)
 
 
 # --- approximation ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("h", "degree"), [(square, 2), (identity, 1)])
+@pytest.mark.parametrize(("f", "degree"), [(square, 2), (identity, 1)])
 @pytest.mark.parametrize("n", [4, 64])
-def test_a_polynomial_activation_gives_the_best_polynomial_at_every_width(h, degree, n):
+def test_a_polynomial_activation_gives_the_best_polynomial_at_every_width(f, degree, n):
     x = np.linspace(*ch.WAVE_RANGE, 301)
     y = ch.wave(x)
-    fitted = ch.random_features_fit(x, y, h, n, np.random.default_rng(1))
+    fitted = ch.random_units_fit(x, y, f, n, np.random.default_rng(1))
     np.testing.assert_allclose(fitted(x), np.polyval(np.polyfit(x, y, degree), x), atol=1e-3)
 
 
-@pytest.mark.parametrize("h", [relu, tanh], ids=str)
-def test_other_activations_come_close_with_width(h):
+@pytest.mark.parametrize("f", [relu, tanh], ids=str)
+def test_other_activations_come_close_with_width(f):
     x = np.linspace(*ch.WAVE_RANGE, 1001)
     for seed in range(3):
         errors = [
-            np.max(np.abs(ch.random_features_fit(x, ch.wave(x), h, n, np.random.default_rng(seed))(x) - ch.wave(x)))
+            np.max(np.abs(ch.random_units_fit(x, ch.wave(x), f, n, np.random.default_rng(seed))(x) - ch.wave(x)))
             for n in (4, 64, 256)
         ]
         assert errors[0] > 0.3
@@ -124,16 +134,24 @@ def test_other_activations_come_close_with_width(h):
         assert errors[2] < 0.02
 
 
+def test_placed_relus_pass_the_points_and_placed_steps_stay_within_half_a_gap():
+    t = np.linspace(*ch.WAVE_RANGE, 13)
+    np.testing.assert_allclose(ch.placed_units(ch.wave, 12, "relu")(t), ch.wave(t), atol=1e-12)
+    x = np.linspace(*ch.WAVE_RANGE, 400)
+    nearest = t[np.argmin(np.abs(np.subtract.outer(x, t)), axis=1)]
+    np.testing.assert_allclose(ch.placed_units(ch.wave, 12, "step")(x), ch.wave(nearest), atol=1e-12)
+
+
 # --- the interactive figures ------------------------------------------------------------------------------------------
 
 
 def test_the_neuron_reaches_fourteen_functions_and_names_what_it_computes():
     named = set()
-    for w1, w2, b in itertools.product((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), (-1.5, -0.5, 0.5, 1.5)):
+    for w1, w2, b in itertools.product((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), (-3, -1.5, -0.5, 0.5, 1.5, 3)):
         for activation in ("step", "sigmoid", "relu"):
             text = ch.neuron_frame(w1, w2, b, activation).text
             name = re.search(r"which is (.*)\.$", text)[1]
-            outputs = tuple(int(w1 * x1 + w2 * x2 + b > 0) for x1, x2 in itertools.product((0, 1), repeat=2))
+            outputs = tuple(int(w1 * x1 + w2 * x2 + b >= 0) for x1, x2 in itertools.product((0, 1), repeat=2))
             assert LOGIC[name] == outputs
             named.add(name)
     assert set(LOGIC) - named == {"XOR", "XNOR"}
@@ -143,6 +161,7 @@ def test_the_neuron_draws_its_line_where_z_is_zero():
     plane = ch.neuron_frame(1, 2, -1.5, "step").panels[0]
     (line,) = (panel for panel in plane.overlay if isinstance(panel, Lines))
     np.testing.assert_allclose(line.series[0] @ [1, 2] - 1.5, 0, atol=1e-12)
+    np.testing.assert_array_equal(ch.line_of(ch.neuron_frame(1, 2, -1.5, "step")), line.series[0])
     assert not any(isinstance(p, Lines) for p in ch.neuron_frame(0, 0, 0.5, "step").panels[0].overlay)
 
 
@@ -192,7 +211,8 @@ def test_the_forward_pass_prints_the_numbers_of_the_worked_example():
 
 def test_the_approximation_sentence_tells_the_largest_error():
     x = np.linspace(*ch.WAVE_RANGE, 1001)
-    for activation, n in (("relu", 16), ("tanh", 64), ("square", 8)):
-        fitted = ch.random_features_fit(x, ch.wave(x), ch.ACTIVATIONS[activation], n, np.random.default_rng(0))
-        said = numbers(ch.approximation_frame(activation, n).text)[-1]
-        assert abs(said - np.max(np.abs(fitted(x) - ch.wave(x)))) < 0.006
+    for units, n in itertools.product(ch.APPROXIMATIONS, (1, 16, 64)):
+        frame = ch.approximation_frame(units, n)
+        error = np.max(np.abs(ch.approximating(units, n)(x) - ch.wave(x)))
+        assert abs(ch.error_of(frame) - error) <= 0.006
+        assert f"{n} {units} unit" in frame.text

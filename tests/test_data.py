@@ -1,11 +1,14 @@
 """Laws of the data: what is in the file, who wrote what, and what the toy sets promise."""
 
 import hashlib
+import json
+import re
 
+import contents
 import numpy as np
 import pytest
 
-from nnlib.data import LOGIC, blobs, circles, digits, logic_table, moons, optdigits, spirals, xor
+from nnlib.data import LOGIC, LOOKS, blobs, circles, digits, logic_table, moons, optdigits, spirals, xor
 
 TOYS = {"moons": moons, "circles": circles, "spirals": spirals, "xor": xor, "blobs": blobs}
 
@@ -30,6 +33,29 @@ def test_the_file_is_the_published_one():
     assert optdigits.SHA256 in digits.__doc__
     assert "10.24432/C50P49" in digits.__doc__
     assert "CC BY 4.0" in digits.__doc__
+
+
+def looks_at_the_test_writers(source):
+    """Whether a program reads the test part of the digits: data.test, digits().test or test = data.test."""
+    return bool(re.search(r"\b(data|digits\([^)]*\))\.test\b", source))
+
+
+def test_the_ledger_knows_who_looks_at_the_test_writers():
+    sources = {}
+    for path in contents.toc_notebooks():
+        cells = json.loads(path.read_text("utf8"))["cells"]
+        code = [contents.source_of(cell) for cell in cells if cell["cell_type"] == "code"]
+        folder = contents.ROOT / "nnlib" / "course" / f"chapter_{path.stem[:2]}"
+        sources[f"chapters/{path.stem}"] = "\n".join([*code, *(file.read_text("utf8") for file in folder.glob("*.py"))])
+    assert {name for name, source in sources.items() if looks_at_the_test_writers(source)} == set(LOOKS)
+    assert all(LOOKS.values())  # each says what for
+    assert len(LOOKS) <= 1  # once in the whole book
+
+
+@pytest.mark.parametrize("source", ["x, y = data.test", "digits().test.x", "a = digits(images=True).test"])
+def test_a_look_at_the_test_writers_is_seen(source):
+    assert looks_at_the_test_writers(source)
+    assert not looks_at_the_test_writers(source.replace("test", "validation"))
 
 
 def test_class_counts_are_those_of_the_data_sets_own_documentation(data):

@@ -10,6 +10,12 @@ from nnlib.course.chapter_02.experiments import CORNERS, grid
 from nnlib.course.words import terms
 from nnlib.perceptron import neuron
 
+WIDTH = 5.6  # inches: what a phone shows at a size that can be read
+nine_points = plotting.plt.rc_context(
+    {"font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8,
+     "legend.fontsize": 8}
+)  # fmt: skip
+
 
 def draw_units(sources, n_inputs, ax):
     """A graph of units from left to right: each stands one column to the right of its last source."""
@@ -50,61 +56,81 @@ def _map(ax, a, low, high, title):
     """The output a (n * n,) of a unit on the grid of a square, colored from 0 to 1."""
     n = math.isqrt(len(a))
     picture = ax.imshow(a.reshape(n, n), origin="lower", extent=(low, high, low, high), vmin=0, vmax=1)
-    ax.set_title(title, fontsize=9.5)
+    ax.set_title(title)
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     ax.grid(False)
     return picture
 
 
+@nine_points
 def draw_gates(gates):
     """The output of sigmoid neurons over the plane, with their numbers at the corners.  gates: name -> (b, w1, w2)"""
-    figure, axes = plotting.plt.subplots(1, len(gates), figsize=(3.5 * len(gates), 3.1))
+    figure, axes = plotting.plt.subplots(1, len(gates), figsize=(WIDTH, 2.6), sharey=True)
     for ax, (name, (b, *w)) in zip(axes, gates.items()):
         a = neuron(w, b, grid(-0.5, 1.5, 121), sigmoid)
         picture = _map(ax, a, -0.5, 1.5, f"{name}: {terms((b, ''), (w[0], ' x₁'), (w[1], ' x₂'))}")
         ax.contour(a.reshape(121, 121), levels=[0.5], extent=(-0.5, 1.5, -0.5, 1.5), colors=[plotting.color("card")])
         for corner, value in zip(CORNERS, neuron(w, b, CORNERS, sigmoid)):
             box = {"facecolor": plotting.color("card"), "edgecolor": "none", "pad": 2}
-            ax.text(*corner, f"{value:.2g}", ha="center", bbox=box)
-    figure.colorbar(picture, ax=axes, label="output a")
-
-
-def draw_mistakes(counts, mistakes):
-    """Rows (margin, mistakes, bound) of random sets, and a histogram of the mistakes of real ones."""
-    color = plotting.color
-    _, (left, right) = plotting.plt.subplots(1, 2, figsize=(7.0, 3.2))
-    left.loglog(counts[:, 0], counts[:, 1], "o", color=color("train"), alpha=0.7, label="mistakes")
-    left.loglog(counts[:, 0], counts[:, 2], "_", markersize=9, color=color("gradient"), label="bound $(R/\\gamma)^2$")
-    left.set(xlabel="margin γ", ylabel="mistakes", title="8 random sets for each margin")
-    left.set_xticks([0.02, 0.05, 0.1, 0.2, 0.4], ["0.02", "0.05", "0.1", "0.2", "0.4"])
-    left.xaxis.minorticks_off()
-    left.legend()
-    right.hist(mistakes, bins=np.arange(0, 320, 20), color=color("train"))
-    right.set(xlabel="mistakes until none is left", ylabel="pairs of digits", title="45 pairs of digits")
-
-
-def draw_strip(network, x, y):
-    """The two hidden units and the output of the 2-2-1 network over the plane, with the points."""
-    figure, axes = plotting.plt.subplots(1, 3, figsize=(7.2, 2.7), sharey=True)
-    points = grid(-2.0, 2.0, 121)
-    hidden = network.layers[1].forward(network.layers[0].forward(points)).copy()
-    titles = ("$h_1$: above the lower line", "$h_2$: below the upper line", "output: both")
-    for ax, a, title in zip(axes, [*hidden.T, network.predict(points)[:, 0]], titles):
-        picture = _map(ax, a, -2.0, 2.0, title)
-        plotting.plot_points(x, y, ax, size=12).get_legend().remove()
+            ax.text(*corner, f"{value:.1g}", ha="center", bbox=box)
         ax.label_outer()
     figure.colorbar(picture, ax=axes, label="output a")
 
 
+@nine_points
+def draw_mistakes(counts, mistakes):
+    """Rows (margin, mistakes, bound) of random sets, and a histogram of the mistakes of real ones."""
+    color = plotting.color
+    _, (left, right) = plotting.plt.subplots(1, 2, figsize=(WIDTH, 2.8), layout="constrained")
+    left.loglog(counts[:, 0], counts[:, 1], "o", markersize=4, color=color("train"), alpha=0.7, label="mistakes")
+    left.loglog(counts[:, 0], counts[:, 2], "_", markersize=8, color=color("gradient"), label="bound $(R/\\gamma)^2$")
+    left.set(xlabel="margin γ", ylabel="mistakes", title="random sets")
+    left.set_xticks([0.02, 0.05, 0.1, 0.2, 0.4], ["0.02", "0.05", "0.1", "0.2", "0.4"])
+    left.xaxis.minorticks_off()
+    left.legend()
+    right.hist(mistakes, bins=np.arange(0, max(mistakes) + 20, 20), color=color("train"))
+    right.set(xlabel="mistakes until none is left", ylabel="pairs of digits", title=f"{len(mistakes)} pairs of digits")
+
+
+@nine_points
+def draw_separable_shares(shares, at):
+    """The share of random labelings that a threshold unit makes.  shares: {number of inputs D: (ratios, shares)}"""
+    _, ax = plotting.plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
+    for (n_inputs, (ratios, values)), tone, dash in zip(
+        shares.items(), ("series0", "series1", "series2"), ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
+    ):
+        ax.plot(ratios, values, color=plotting.color(tone), linestyle=dash, label=f"D = {n_inputs}")
+    ax.axvline(at, color=plotting.color("muted"), linewidth=1)
+    ax.annotate("a pair of digits", (at, 0.45), rotation=90, ha="right", va="center")
+    ax.set(xlabel="points for each weight, N / (D + 1)", ylabel="share separable", xlim=(0, 10))
+    ax.legend(loc="upper center")
+    return ax
+
+
+@nine_points
+def draw_strip(network, x, y):
+    """The two hidden units and the output of the 2-2-1 network over the plane, with the points."""
+    figure, axes = plotting.plt.subplots(1, 3, figsize=(WIDTH, 2.2), sharey=True)
+    points = grid(-2.0, 2.0, 121)
+    hidden = network.layers[1].forward(network.layers[0].forward(points)).copy()
+    titles = ("unit 1: above", "unit 2: below", "output: both")
+    for ax, a, title in zip(axes, [*hidden.T, network.predict(points)[:, 0]], titles):
+        picture = _map(ax, a, -2.0, 2.0, title)
+        plotting.plot_points(x, y, ax, size=8).get_legend().remove()
+        ax.label_outer()
+    figure.colorbar(picture, ax=axes, label="output a")
+
+
+@nine_points
 def draw_regions(panels, widths, right, base):
     """Decision regions by title, and accuracies (n_runs, n_widths) beside the share ``base`` of the larger class."""
-    _, axes = plotting.plt.subplots(2, 3, figsize=(7.2, 5.0))
+    _, axes = plotting.plt.subplots(3, 2, figsize=(WIDTH, 7.2), layout="constrained")
     for ax, (title, predict) in zip(axes.flat, panels.items()):
         plotting.plot_decision(lambda x, f=predict: _whole(f(x)), ax=ax, low=-2, high=2)
-        ax.set_title(title, fontsize=9.5)
-    ax = axes[1, 2]
+        ax.set_title(title)
+    ax = axes[2, 1]
     ax.axhline(base, color=plotting.color("muted"), linestyle="--", label="always class 0")
-    plotting.spread(range(len(widths)), right, ax, label="3 starts", name="test")
+    plotting.spread(range(len(widths)), right, ax, label=f"{len(right)} starts", name="validation")
     ax.set(xlabel="hidden units", ylabel="accuracy, new points", xticks=range(len(widths)), xticklabels=widths)
     ax.legend(loc="lower right")
 
@@ -113,18 +139,20 @@ def _whole(a):
     return a.argmax(axis=1) if a.ndim == 2 else a.astype(int)
 
 
+@nine_points
 def draw_three_graphs(predict, x, y, sources):
     """A wide network, a deep one, a graph of units, and what the graph decides about the points x, y."""
-    _, axes = plotting.plt.subplots(2, 2, figsize=(7.2, 5.4), width_ratios=(1, 1.35))
-    plotting.draw_network((2, 12, 1), axes[0, 0], most=12).set_title("shallow and wide: 2-12-1")
+    _, axes = plotting.plt.subplots(2, 2, figsize=(WIDTH, 5.0), width_ratios=(1, 1.25), layout="constrained")
+    plotting.draw_network((2, 12, 1), axes[0, 0], most=12).set_title("wide: 2-12-1")
     plotting.draw_network((2, 4, 4, 4, 1), axes[0, 1]).set_title("deep: 2-4-4-4-1")
     plotting.plot_decision(predict, x, y, axes[1, 0]).set_title("what the graph decides")
     draw_units(sources, 2, axes[1, 1]).set_title(f"a random graph of {len(sources)} units")
 
 
+@nine_points
 def draw_depth(trained, x, y, depths, reached):
     """Decisions of trained networks, accuracies (n_runs, n_depths) by name, and three activations as gates."""
-    _, axes = plotting.plt.subplots(2, 2, figsize=(7.2, 5.6))
+    _, axes = plotting.plt.subplots(2, 2, figsize=(WIDTH, 5.0), layout="constrained")
     for ax, (name, network) in zip(axes[0], trained.items()):
         plotting.plot_decision(network.predict, x, y, ax).get_legend().remove()
         ax.set_title(f"{depths[-1]} layers, {name}")
@@ -134,39 +162,37 @@ def draw_depth(trained, x, y, depths, reached):
     z = np.linspace(-5.0, 5.0, 400)
     plotting.plot_curves(
         z, {f.name: f(z) / z for f in (relu, swish(1.0), gelu)}, axes[1, 1], x_label="pre-activation z",
-        y_label="gate h(z) / z",
+        y_label="gate f(z) / z",
     )  # fmt: skip
 
 
+@nine_points
 def draw_errors(widths, errors, folds):
     """Largest errors (n_runs, n_widths) by activation, and the units that k folds of the tent map need."""
     color = plotting.color
-    _, (left, right) = plotting.plt.subplots(1, 2, figsize=(7.2, 3.2))
+    _, (left, right) = plotting.plt.subplots(1, 2, figsize=(WIDTH, 2.9), layout="constrained")
     for (name, values), tone in zip(errors.items(), ("series0", "series2", "series1", "muted")):
         plotting.spread(widths, values, left, label=name, name=tone)
-    left.set(
-        xscale="log", yscale="log", xlabel="hidden units", ylabel="largest error", title="sin 2x + 0.3|x|, 5 draws"
-    )
+    left.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="largest error", title="sin 2x + 0.3|x|")
     left.set_xticks(widths, widths)
     left.minorticks_off()
-    right.semilogy(folds, [2**k - 1 for k in folds], "o-", color=color("series0"), label="one hidden layer")
-    right.semilogy(folds, [2 * k for k in folds], "s--", color=color("series1"), label="k layers of 2")
-    right.set(xlabel="folds k of the tent map", ylabel="ReLU units needed", title="error below ½ on the tents")
+    right.semilogy(folds, [2**k for k in folds], "o-", color=color("series0"), label="one layer, exact")
+    right.semilogy(folds, [2**k - 1 for k in folds], ":", color=color("series0"), label="one layer, at least")
+    right.semilogy(folds, [2 * k for k in folds], "s--", color=color("series1"), label="k layers of 2, exact")
+    right.set(xlabel="folds k of the tent map", ylabel="ReLU units", title="tents of k folds")
     right.legend()
 
 
-def draw_comparison(names, learned, new, digit_names, on_test):
-    """Accuracies (n_runs, n_models) on learned and new moons, and on the digits of the test writers."""
+@nine_points
+def draw_comparison(learned, new, others):
+    """Accuracies {arm: (n_runs,)} on learned and on new digits, and those of other methods {name: (n_runs,)}."""
     color = plotting.color
-    _, (left, right) = plotting.plt.subplots(1, 2, figsize=(7.2, 3.3), width_ratios=(1.4, 1))
-    kinds = ((learned, "200 learned points", "train", -0.12, "o"), (new, "3,000 new points", "test", 0.12, "s"))
-    for values, label, tone, shift, marker in kinds:
-        places = np.broadcast_to(np.arange(len(names)) + shift, values.shape)
-        left.plot(places.ravel(), values.ravel(), marker, color=color(tone), alpha=0.7, label=label)
-    left.set(ylabel="accuracy", title="noisy moons, 5 seeds")
-    left.legend(loc="lower right")
-    places = np.broadcast_to(np.arange(len(digit_names)), on_test.shape)
-    right.plot(places.ravel(), on_test.ravel(), "s", color=color("test"), alpha=0.7)
-    right.set(ylabel="accuracy, test writers", title="digits, 3 seeds", xlim=(-0.5, len(digit_names) - 0.5))
-    for ax, labels in ((left, names), (right, digit_names)):
-        ax.set_xticks(range(len(labels)), [label.replace(" ", "\n") for label in labels], fontsize=8)
+    names = [*new, *others]
+    _, ax = plotting.plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
+    parts = ((learned, "learned", "train", -0.14, "o"), (new | others, "new writers", "validation", 0.14, "s"))
+    for values, label, tone, shift, marker in parts:
+        rows = [(names.index(name) + shift, value) for name, runs in values.items() for value in runs]
+        places, accuracies = zip(*rows)
+        ax.plot(accuracies, places, marker, markersize=5, color=color(tone), alpha=0.7, label=label)
+    ax.set(xlabel="accuracy", yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    ax.legend(loc="lower left")

@@ -1,182 +1,239 @@
 """Chapter 2's exercises."""
 
-import itertools
+import math
 
 import numpy as np
 
-from nnlib.course.chapter_02.experiments import CORNERS, polygon, random_graph
+from nnlib.course.chapter_02.experiments import CORNERS, random_graph
 from nnlib.course.registry import exercise
 
 
-def _threshold_cases(rng):
-    on_the_line = (np.array([1.0, 1.0]), -1.0, np.array([(0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0)]))
-    cases = [on_the_line]
-    for n, n_examples in ((1, 4), (3, 5), (6, 2)):
-        cases.append((rng.normal(size=n), float(rng.normal()), rng.normal(size=(n_examples, n))))
-    return [*cases, (np.float32([0.5, -2.0]), 0.25, rng.normal(size=(7, 2)).astype(np.float32))]
+def _vote_cases(rng):
+    shapes = ((6, 3, 2), (9, 5, 1), (9, 5, 4), (7, 4, 4), (8, 6, 3))
+    return [(rng.integers(0, 2, (n, n_inputs)).astype(np.float64), k) for n, n_inputs, k in shapes]
 
 
-@exercise("02.threshold_unit", cases=_threshold_cases)
-def threshold_unit(w, b, x):
-    """1.0 where w . x + b >= 0, else 0.0.  w (n,), x (N, n) -> (N,) of x's dtype"""
-    return (x @ w + b >= 0).astype(x.dtype)
+@exercise("02.at_least", cases=_vote_cases)
+def at_least(x, k):
+    """1.0 for rows with k ones or more, by one threshold unit whose weights are all 1.  x (N, D) of 0 and 1 -> (N,)"""
+    w, b = np.ones(x.shape[1]), 0.5 - k
+    return (x @ w + b >= 0).astype(np.float64)
 
 
-threshold_unit.mistake("an example on the line itself, where z = 0, belongs to class 1: use >=, not >")(
-    lambda w, b, x: (x @ w + b > 0).astype(x.dtype)
+at_least.mistake("this is on above k: with exactly k ones the sum must reach 0, too")(
+    lambda x, k: (x.sum(axis=1) > k).astype(np.float64)
 )
-threshold_unit.mistake("the bias is missing: the line then always passes through the origin")(
-    lambda w, b, x: (x @ w >= 0).astype(x.dtype)
+at_least.mistake("this is on for exactly k ones; a unit that is on stays on when more inputs come")(
+    lambda x, k: (x.sum(axis=1) == k).astype(np.float64)
 )
-threshold_unit.mistake("this is the weighted sum z itself: send it through the step function")(
-    lambda w, b, x: x @ w + b
-)
+at_least.mistake("the bias does not depend on k: this is OR")(lambda x, k: (x.sum(axis=1) >= 0.5).astype(np.float64))
+at_least.cheat("this is the majority, right for one k only")(lambda x, k: (x.mean(axis=1) >= 0.5).astype(np.float64))
+at_least.other_way(lambda x, k: np.where(x.sum(axis=1) - k >= 0, 1.0, 0.0))
+at_least.other_way(lambda x, k: 1.0 * (np.sort(x, axis=1)[:, -k] > 0))
 
 
-def _update_cases(rng):
-    cases = [(np.zeros(2), 0.0, np.array([1.0, 2.0]), 0), (np.zeros(2), 0.0, np.array([1.0, 2.0]), 1)]
-    for n in (1, 3, 4, 6):
-        for y in (0, 1):
-            cases.append((rng.normal(size=n), float(rng.normal()), rng.normal(size=n), y))
+def _mirror_cases(rng):
+    cases = [(np.array([3.0, 4.0]), -5.0, np.array([(2.0, 1.0), (0.0, 0.0), (1.0, 0.5)]))]
+    for n_inputs, n in ((1, 4), (3, 5), (5, 2)):
+        cases.append((rng.normal(size=n_inputs), float(rng.normal()), rng.normal(size=(n, n_inputs))))
     return cases
 
 
-@exercise("02.perceptron_update", cases=_update_cases)
-def perceptron_update(w, b, x, y):
-    """w + (y - prediction) x and b + (y - prediction) for one example.  w (n,), x (n,), y 0 or 1 -> (w, b)"""
-    error = y - float(w @ x + b >= 0)
-    return w + error * x, b + error
+@exercise("02.mirror", cases=_mirror_cases)
+def mirror(w, b, x):
+    """The mirror images of the rows of x in the decision boundary w . x + b = 0.  w (D,), x (N, D) -> (N, D)"""
+    d = (x @ w + b) / np.linalg.norm(w)
+    return x - 2.0 * d[:, None] * w / np.linalg.norm(w)
 
 
-@perceptron_update.mistake("the rule changes nothing when the prediction is right")
-def _update_always(w, b, x, y):
-    return w + (2 * y - 1) * x, b + (2.0 * y - 1)
-
-
-perceptron_update.mistake("the bias learns, too: it is the weight of an input that is always 1")(
-    lambda w, b, x, y: (w + (y - float(w @ x + b >= 0)) * x, b)
+mirror.mistake("this is the nearest point of the boundary: the image lies as far again behind it")(
+    lambda w, b, x: x - ((x @ w + b) / (w @ w))[:, None] * w
 )
-perceptron_update.mistake("the step goes the wrong way: the error is y minus the prediction")(
-    lambda w, b, x, y: (w - (y - float(w @ x + b >= 0)) * x, b - (y - float(w @ x + b >= 0)))
+mirror.mistake("the length of w counts twice: once in the distance, once in the direction of length 1")(
+    lambda w, b, x: x - 2.0 * ((x @ w + b) / np.linalg.norm(w))[:, None] * w
 )
+mirror.mistake("the sum z is no distance yet: divide by the length of w, and go along a vector of length 1")(
+    lambda w, b, x: x - 2.0 * (x @ w + b)[:, None] * w
+)
+mirror.mistake("the bias is missing: this mirrors in a parallel boundary through the origin")(
+    lambda w, b, x: x - 2.0 * ((x @ w) / (w @ w))[:, None] * w
+)
+mirror.cheat("this turns the points about the origin and looks at neither w nor b")(lambda w, b, x: -x)
+mirror.other_way(lambda w, b, x: x @ (np.eye(len(w)) - 2.0 * np.outer(w, w) / (w @ w)) - 2.0 * b * w / (w @ w))
+mirror.other_way(lambda w, b, x: x - np.outer(2.0 * (x @ w + b) / np.sum(w**2), w))
 
 
-def _polygon_cases(rng):
+@exercise("02.xor_network", cases=lambda rng: [(CORNERS,), (CORNERS[[1]],), (rng.uniform(-1.0, 2.0, (40, 2)),)])
+def xor_network(x):
+    """1.0 between the lines x1 + x2 = 0.5 and x1 + x2 = 1.5, else 0.0, by three threshold units.  x (N, 2) -> (N,)"""
+    above_lower = (x @ np.array([1.0, 1.0]) - 0.5 >= 0).astype(np.float64)
+    above_upper = (x @ np.array([1.0, 1.0]) - 1.5 >= 0).astype(np.float64)
+    return (above_lower - above_upper - 0.5 >= 0).astype(np.float64)
+
+
+def _on(z):
+    return np.where(z >= 0, 1.0, 0.0)
+
+
+xor_network.mistake("this is OR: above the second line, at (1, 1) too, the output must be 0")(
+    lambda x: _on(x.sum(axis=1) - 0.5)
+)
+xor_network.mistake("this is XNOR, the opposite: it is on outside of the strip")(
+    lambda x: 1.0 - (_on(x.sum(axis=1) - 0.5) - _on(x.sum(axis=1) - 1.5))
+)
+xor_network.mistake("this is NAND: below the first line, at (0, 0) too, the output must be 0")(
+    lambda x: _on(1.5 - x.sum(axis=1))
+)
+xor_network.mistake(
+    "this is XOR at the four corners with other lines, x1 - x2 = 0.5 and x2 - x1 = 0.5: take those of the task"
+)(lambda x: _on(_on(x[:, 0] - x[:, 1] - 0.5) + _on(x[:, 1] - x[:, 0] - 0.5) - 0.5))
+xor_network.cheat("this is right at the corners, but no threshold unit is in it: between the corners it is no 0 or 1")(
+    lambda x: np.abs(x[:, 0] - x[:, 1])
+)
+xor_network.cheat("this compares the inputs and is right at the corners only: use three threshold units")(
+    lambda x: (x[:, 0] != x[:, 1]).astype(np.float64)
+)
+xor_network.other_way(lambda x: _on(_on(x[:, 0] + x[:, 1] - 0.5) + (1.0 - _on(x[:, 0] + x[:, 1] - 1.5)) - 1.5))
+xor_network.other_way(lambda x: _on(_on(x @ np.ones((2, 2)) - np.array([0.5, 1.5])) @ np.array([1.0, -1.0]) - 0.5))
+
+
+def _staircase_cases(rng):
+    cases = [(np.array([-1.0, 0.0, 0.5, 1.0, 3.0]), np.array([0.0, 1.0]), np.array([2.0, 5.0, -1.0]))]
+    for n in (1, 3, 6):
+        cases.append((rng.uniform(-3, 3, 15), np.sort(rng.uniform(-2, 2, n)), rng.normal(size=n + 1)))
+    return cases
+
+
+@exercise("02.staircase", cases=_staircase_cases)
+def staircase(x, t, heights):
+    """One hidden layer of step units: heights[0] left of t[0], heights[j] from t[j - 1] on.
+
+    x (N,), t (n,) ascending, heights (n + 1,) -> (N,)
+    """
+    a = (np.subtract.outer(x, t) >= 0).astype(np.float64)
+    return a @ np.diff(heights) + heights[0]
+
+
+staircase.mistake("the units that are on add up: the output weights are the jumps between heights, not the heights")(
+    lambda x, t, heights: (np.subtract.outer(x, t) >= 0) @ heights[1:] + heights[0]
+)
+staircase.mistake("the output bias is missing: left of the first step the value is heights[0]")(
+    lambda x, t, heights: (np.subtract.outer(x, t) >= 0) @ np.diff(heights)
+)
+staircase.mistake("a step unit is 1 at z = 0: the new height begins at t[j - 1] itself")(
+    lambda x, t, heights: (np.subtract.outer(x, t) > 0) @ np.diff(heights) + heights[0]
+)
+staircase.cheat("this joins the heights by straight lines: no step unit is in it")(
+    lambda x, t, heights: np.interp(x, t, heights[1:])
+)
+staircase.other_way(lambda x, t, heights: heights[np.searchsorted(t, x, side="right")])
+
+
+staircase.other_way(lambda x, t, heights: heights[0] + np.diff(heights) @ (x >= t[:, None]))
+
+
+def _residual_cases(rng):
     return [
-        (rng.uniform(-2, 2, (60, 2)), *polygon(n, r, rng.uniform(-0.5, 0.5, 2)))
-        for n, r in ((1, 0.4), (3, 0.8), (5, 1.2))
+        ([rng.normal(size=(n, n)) for _ in range(depth)], [rng.normal(size=n) for _ in range(depth)])
+        for n, depth in ((2, 1), (3, 2), (2, 4))
     ]
 
 
-@exercise("02.in_polygon", cases=_polygon_cases)
-def in_polygon(x, W, b):
-    """1.0 where all half-planes x @ W + b >= 0 agree, else 0.0.  x (N, 2), W (2, n), b (n,) -> (N,)"""
-    h = (x @ W + b >= 0).astype(np.float64)
-    return (h.sum(axis=1) >= W.shape[1] - 0.5).astype(np.float64)
+@exercise("02.collapse_skipping", cases=_residual_cases)
+def collapse_skipping(weights, biases):
+    """The one affine map (W, b) that equals the layers a <- a + a W + b.  weights (n, n), biases (n,) each"""
+    W, b = np.eye(len(biases[0])), np.zeros(len(biases[0]))
+    for next_W, next_b in zip(weights, biases):
+        W, b = W + W @ next_W, b + b @ next_W + next_b
+    return W, b
 
 
-in_polygon.mistake("this is OR: one half-plane is enough for you, but a point inside lies in all of them")(
-    lambda x, W, b: (x @ W + b >= 0).any(axis=1).astype(np.float64)
-)
-in_polygon.mistake("the sum of the pre-activations is not the number of half-planes that agree: apply the step first")(
-    lambda x, W, b: ((x @ W + b).sum(axis=1) >= W.shape[1] - 0.5).astype(np.float64)
-)
-
-
-def _xor_cases(rng):
-    return [(CORNERS,), (CORNERS[[1]],), (rng.integers(0, 2, (9, 2)).astype(np.float64),)]
-
-
-@exercise("02.xor_network", cases=_xor_cases)
-def xor_network(x):
-    """XOR of two inputs that are 0 or 1, from threshold units.  x (N, 2) -> (N,)"""
-    h_or = (x @ np.array([1.0, 1.0]) - 0.5 >= 0).astype(np.float64)
-    h_and = (x @ np.array([1.0, 1.0]) - 1.5 >= 0).astype(np.float64)
-    return (h_or - h_and - 0.5 >= 0).astype(np.float64)
-
-
-xor_network.mistake("this is OR: the pair (1, 1) must give 0")(lambda x: (x.sum(axis=1) >= 0.5).astype(np.float64))
-xor_network.mistake("this is XNOR, the opposite")(lambda x: (x[:, 0] == x[:, 1]).astype(np.float64))
-xor_network.mistake("this is NAND: the pair (0, 0) must give 0")(lambda x: (x.sum(axis=1) < 1.5).astype(np.float64))
-
-
-def _count_cases(rng):
-    return [([2, 1],), ([2, 100, 100, 1],), ([784, 1000, 10],), ([3, 5, 7, 2],)]
-
-
-@exercise("02.count_parameters", cases=_count_cases)
-def count_parameters(sizes):
-    """Weights and biases of a fully connected network, e.g. [2, 100, 100, 1] -> 10501."""
-    return sum(n_in * n_out + n_out for n_in, n_out in itertools.pairwise(sizes))
-
-
-count_parameters.other_way(lambda s: sum((s[i] + 1) * s[i + 1] for i in range(len(s) - 1)))
-
-count_parameters.mistake("the biases are missing: every unit has one")(
-    lambda s: sum(a * b for a, b in itertools.pairwise(s))
-)
-count_parameters.mistake("the inputs have no biases: they are data, not units")(
-    lambda s: sum(a * b for a, b in itertools.pairwise(s)) + sum(s)
-)
-count_parameters.mistake(
-    "that is the number of units: count one weight for each pair of neighbors, and one bias for each unit"
-)(sum)
-
-
-def _stack_cases(rng, examples=True):
-    cases = []
-    for sizes in ((3, 2), (2, 5, 3), (4, 3, 6, 2)):
-        weights = [rng.normal(size=shape) for shape in itertools.pairwise(sizes)]
-        biases = [rng.normal(size=n) for n in sizes[1:]]
-        cases.append((rng.normal(size=(7, sizes[0])), weights, biases) if examples else (weights, biases))
-    return cases
-
-
-@exercise("02.forward_batch", cases=_stack_cases)
-def forward_batch(x, weights, biases):
-    """tanh in every hidden layer, no activation at the output.  x (N, n_0), weights (n_in, n_out) -> (N, n_L)"""
-    a = x
-    for W, b in zip(weights[:-1], biases[:-1]):
-        a = np.tanh(a @ W + b)
-    return a @ weights[-1] + biases[-1]
-
-
-@forward_batch.mistake("the output layer has no activation: its numbers may leave (-1, 1)")
-def _forward_everywhere(x, weights, biases):
-    for W, b in zip(weights, biases):
-        x = np.tanh(x @ W + b)
-    return x
-
-
-@forward_batch.mistake("there is no activation between the layers: the network is one affine map")
-def _forward_nowhere(x, weights, biases):
-    for W, b in zip(weights, biases):
-        x = x @ W + b
-    return x
-
-
-@forward_batch.mistake("the bias belongs inside the activation: a = tanh(x W + b)")
-def _forward_before_bias(x, weights, biases):
-    for W, b in zip(weights[:-1], biases[:-1]):
-        x = np.tanh(x @ W) + b
-    return x @ weights[-1] + biases[-1]
-
-
-@exercise("02.collapse", cases=lambda rng: _stack_cases(rng, examples=False))
-def collapse(weights, biases):
-    """The one affine map (W, b) that equals all the layers of an identity network."""
-    W, b = weights[0], biases[0]
-    for next_W, next_b in zip(weights[1:], biases[1:]):
+def _chained(weights, biases):
+    W, b = np.eye(len(biases[0])), np.zeros(len(biases[0]))
+    for next_W, next_b in zip(weights, biases):
         W, b = W @ next_W, b @ next_W + next_b
     return W, b
 
 
-@collapse.mistake("an early bias passes through all later layers: multiply it by their weights before you add")
-def _collapse_sum(weights, biases):
-    W = weights[0]
-    for next_W in weights[1:]:
-        W = W @ next_W
-    return W, biases[-1]
+collapse_skipping.mistake("what skips a layer is missing: each layer multiplies by the identity plus its W")(_chained)
+
+
+@collapse_skipping.mistake(
+    "the order is reversed: rows meet the first layer first, so each new matrix stands on the right"
+)
+def _reversed(weights, biases):
+    W, b = np.eye(len(biases[0])), np.zeros(len(biases[0]))
+    for next_W, next_b in zip(weights, biases):
+        W, b = W + next_W @ W, b + next_W @ b + next_b
+    return W, b
+
+
+@collapse_skipping.mistake("an early bias passes through all later layers, too: multiply it before you add the next")
+def _biases_added(weights, biases):
+    return collapse_skipping(weights, biases)[0], np.sum(biases, axis=0)
+
+
+collapse_skipping.cheat("this adds the layers up and leaves their products out: right for one layer only")(
+    lambda weights, biases: (np.eye(len(biases[0])) + np.sum(weights, axis=0), np.sum(biases, axis=0))
+)
+
+
+@collapse_skipping.other_way
+def _probed(weights, biases):
+    n = len(biases[0])
+    a = np.vstack([np.eye(n), np.zeros((1, n))])
+    for W, b in zip(weights, biases):
+        a = a + a @ W + b
+    return a[:-1] - a[-1], a[-1]
+
+
+@collapse_skipping.other_way
+def _with_a_column_of_ones(weights, biases):
+    n = len(biases[0])
+    total = np.eye(n + 1)
+    for W, b in zip(weights, biases):
+        total = total @ np.block([[np.eye(n) + W, np.zeros((n, 1))], [b[None], np.ones((1, 1))]])
+    return total[:n, :n], total[n, :n]
+
+
+@exercise(
+    "02.capacity",
+    cases=lambda rng: [(2, 0.5), (1, 0.9), (2, 0.875), (9, 0.95), (9, 0.05), (64, 0.5), (64, 0.99)],
+)
+def capacity(n_inputs, share):
+    """The largest N of points in general position of whose labelings a threshold unit makes at least this share."""
+    N = 1
+    while 2 * sum(math.comb(N, k) for k in range(n_inputs + 1)) >= share * 2 ** (N + 1):
+        N += 1
+    return N
+
+
+def _first_below(n_weights, share, first):
+    N = first
+    while 2 * sum(math.comb(N - 1, k) for k in range(n_weights)) >= share * 2**N:
+        N += 1
+    return N
+
+
+capacity.mistake("this is the first N that falls below the share; the task asks for the last that reaches it")(
+    lambda n_inputs, share: _first_below(n_inputs + 1, share, 1)
+)
+capacity.mistake("the bias is a weight, too: the unit has n_inputs + 1 of them")(
+    lambda n_inputs, share: _first_below(n_inputs, share, 1) - 1
+)
+capacity.cheat("this is right for the share 1/2 alone")(lambda n_inputs, share: 2 * (n_inputs + 1))
+
+
+@capacity.other_way
+def _by_recursion(n_inputs, share):
+    counts, N = [2] * (n_inputs + 1), 1  # counts[d]: labelings of N points by d + 1 weights
+    while counts[-1] >= share * 2**N:
+        counts = [counts[d] + (counts[d - 1] if d else 0) for d in range(n_inputs + 1)]
+        N += 1
+    return N - 1
+
+
+capacity.other_way(lambda n_inputs, share: _first_below(n_inputs + 1, share, n_inputs + 1) - 1)
 
 
 def _graph_cases(rng):
@@ -213,9 +270,30 @@ def _graph_inputs_only(x, sources, weights, biases):
     return z
 
 
-@graph_forward.mistake("the units apply tanh; without it the whole graph is one affine map")
-def _graph_linear(x, sources, weights, biases):
-    columns = list(x.T)
+@graph_forward.cheat("this takes an input where the output of a unit is wanted, so that nothing breaks")
+def _graph_wrapped(x, sources, weights, biases):
     for s, w, b in zip(sources, weights, biases):
-        columns.append(b + sum(w_i * columns[i] for w_i, i in zip(w, s)))
-    return columns[-1]
+        z = b + sum(w_i * x[:, i % x.shape[1]] for w_i, i in zip(w, s))
+    return z
+
+
+@graph_forward.other_way
+def _graph_by_matrices(x, sources, weights, biases):
+    a = x
+    for s, w, b in zip(sources, weights, biases):
+        z = a[:, s] @ w + b
+        a = np.column_stack([a, np.tanh(z)])
+    return z
+
+
+@graph_forward.other_way
+def _graph_on_demand(x, sources, weights, biases):
+    n_inputs = x.shape[1]
+
+    def z(k):
+        return sum(w * a(i) for w, i in zip(weights[k], sources[k])) + biases[k]
+
+    def a(i):
+        return x[:, i] if i < n_inputs else np.tanh(z(i - n_inputs))
+
+    return z(len(sources) - 1)

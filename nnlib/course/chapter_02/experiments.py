@@ -1,4 +1,4 @@
-"""Chapter 2's data, networks that are set by hand, graphs of units, and the models that are compared."""
+"""Chapter 2's data, networks that are set by hand, graphs of units, and what is fitted or compared."""
 
 import math
 from graphlib import TopologicalSorter
@@ -8,17 +8,20 @@ import numpy as np
 from nnlib.activations import identity, relu, sigmoid, square, step, tanh
 from nnlib.autodiff import Value
 from nnlib.data import LOGIC
-from nnlib.gradcheck import numerical_gradient, relative_error
-from nnlib.initializers import xavier_normal, zeros
+from nnlib.initializers import zeros
 from nnlib.layers import Activation, Dense
-from nnlib.losses import binary_cross_entropy
-from nnlib.network import Sequential, mlp
-from nnlib.optimizers import Adam
-from nnlib.training import fit
+from nnlib.metrics import accuracy
+from nnlib.network import Sequential
+from nnlib.perceptron import Perceptron
 
 ACTIVATIONS = {"step": step, "sigmoid": sigmoid, "relu": relu, "tanh": tanh, "square": square, "identity": identity}
 CORNERS = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], dtype=np.float64)
 TABLES = {outputs: name for name, outputs in LOGIC.items()}  # from a truth table to its name
+
+
+def example_rng(seed):
+    """What `np.random.default_rng` gives, and the same under every NNLIB_SEED: the tries speak of these examples."""
+    return np.random.Generator(np.random.PCG64(seed))
 
 
 def separable(n, gap, rng):
@@ -70,6 +73,17 @@ def polygon(n_edges, radius=1.0, center=(0.0, 0.0)):
     return W, radius - np.asarray(center) @ W
 
 
+def half_plane(x):
+    """1.0 where x1 - 0.7 x2 + 0.3 >= 0: one threshold unit.  x (N, 2) -> (N,)"""
+    return step(x @ np.array([1.0, -0.7]) + 0.3)
+
+
+def pentagon(x):
+    """1.0 inside a pentagon: five threshold units and an AND of them.  x (N, 2) -> (N,)"""
+    W, b = polygon(5, 1.2)
+    return step(step(x @ W + b) @ np.ones(5) - 4.5)
+
+
 def tent(x, k):
     """The tent map 1 - |2 x - 1| applied k times: 2^(k-1) teeth on [0, 1]."""
     for _ in range(k):
@@ -77,11 +91,11 @@ def tent(x, k):
     return x
 
 
-def hand_set(*layers, h=step):
-    """A network of units with activation h from pairs (W (n_in, n_out), b (n_out,)), in float64."""
+def hand_set(*layers, f=step):
+    """A network of units with activation f from pairs (W (n_in, n_out), b (n_out,)), in float64."""
     parts = []
     for W, _ in layers:
-        parts += [Dense(*np.shape(W), init=zeros), Activation(h)]
+        parts += [Dense(*np.shape(W), init=zeros), Activation(f)]
     network = Sequential(*parts, rng=np.random.default_rng(0), dtype=np.float64)
     for dense, (W, b) in zip(network.layers[::2], layers):
         dense.W.value[...], dense.b.value[...] = W, b
@@ -110,7 +124,7 @@ def four_regions(steepness=None):
     s = steepness or 1.0
     cells = s * REGION_CELLS, -s * (np.sum(REGION_CELLS > 0, axis=0) - 0.5)
     classes = s * REGION_CLASSES, np.full(4, -0.5 * s)
-    return hand_set((s * REGION_LINES[0], s * REGION_LINES[1]), cells, classes, h=sigmoid if steepness else step)
+    return hand_set((s * REGION_LINES[0], s * REGION_LINES[1]), cells, classes, f=sigmoid if steepness else step)
 
 
 def region_of(x):
@@ -133,22 +147,33 @@ def random_graph(n_units, n_inputs, rng, most=3):
     return [*sources, list(range(n_inputs + n_units - 1))]
 
 
-def random_weights(sources, rng):
-    """A bias and a weight per source for each unit, as `Value` numbers."""
-    return [[Value(v) for v in rng.normal(0.0, 1.0 / math.sqrt(len(s)), len(s) + 1)] for s in sources]
+def graph_output(x, sources, weights):
+    """The last unit's weighted sum (N,).  x (N, D); weights: a row (bias, one weight per source) for each unit."""
+    columns = list(x.T)
+    for s, (b, *w) in zip(sources, weights):
+        z = b + sum(w_i * columns[i] for w_i, i in zip(w, s))
+        columns.append(np.tanh(z))
+    return z
 
 
-def gradient_error(loss, weights, backward):
-    """Relative error of the gradients that ``backward(loss(weights))`` leaves in weights, rows of `Value` numbers."""
-    flat = [value for row in weights for value in row]
-    backward(loss(weights))
-    computed = np.array([float(value.grad) for value in flat])
+def train_graph(sources, x, y, rng, n_steps=300, learning_rate=2.0):
+    """The weights of a graph of tanh units after gradient descent, a row (bias, one weight per source) for each unit.
 
-    def loss_at(theta):
-        values = iter(theta)
-        return float(loss([[Value(next(values)) for _ in row] for row in weights]).data)
-
-    return relative_error(computed, numerical_gradient(loss_at, np.array([float(value.data) for value in flat])))
+    x (N, D), y (N,) of 0 and 1; the loss is the mean of log(1 + exp(-s z)) with s = -1, +1 for the classes 0, 1.
+    """
+    rows = [[Value(v) for v in rng.normal(0.0, 1.0 / math.sqrt(len(s)), len(s) + 1)] for s in sources]
+    sign = 2.0 * y[:, None] - 1.0
+    for _ in range(n_steps):
+        columns = [Value(column[:, None]) for column in x.T]
+        for s, (b, *w) in zip(sources, rows):
+            z = b
+            for w_i, i in zip(w, s):
+                z = z + w_i * columns[i]
+            columns.append(z.tanh())
+        (1 + (z * -sign).exp()).log().mean().backward()
+        for value in (value for row in rows for value in row):
+            value.data = value.data - learning_rate * value.grad
+    return [np.array([float(value.data) for value in row]) for row in rows]
 
 
 WAVE_RANGE = (-3.0, 3.0)
@@ -159,42 +184,94 @@ def wave(x):
     return np.sin(2.0 * x) + 0.3 * np.abs(x)
 
 
-def random_features_fit(x, y, h, n, rng, ridge=1e-9):
-    """Fit the output layer of a network whose n hidden units h(w x - w c) have random w and c.  x (N,), y (N,).
+def wave_bend(x):
+    """The second derivative of its smooth part, -4 sin 2x."""
+    return -4.0 * np.sin(2.0 * x)
+
+
+def random_units_fit(x, target, f, n, rng, ridge=1e-9):
+    """Fit the output layer of a network whose n hidden units f(w x - w c) have random w and c.  x, target (N,).
 
     ``ridge`` keeps the output weights finite where hidden units are almost alike. Returns a function of x.
     """
     w, c = rng.normal(0.0, 2.0, n), rng.uniform(*WAVE_RANGE, n)
 
     def hidden(x):
-        return np.column_stack([h(np.outer(x, w) - w * c), np.ones(len(x))])
+        return np.column_stack([f(np.outer(x, w) - w * c), np.ones(len(x))])
 
     H = hidden(x)
     penalty = math.sqrt(ridge * len(x)) * np.eye(n + 1)
-    v = np.linalg.lstsq(np.vstack([H, penalty]), np.concatenate([y, np.zeros(n + 1)]), rcond=None)[0]
+    v = np.linalg.lstsq(np.vstack([H, penalty]), np.concatenate([target, np.zeros(n + 1)]), rcond=None)[0]
     return lambda x: hidden(x) @ v
 
 
-def kernel_ridge(x, y, gamma=2.0, ridge=0.5):
-    """Scores of class 1 minus class 0: k(new, x) (k(x, x) + ridge 1)^-1 (2 y - 1), k(a, b) = exp(-gamma |a - b|^2)."""
+def corners_and_jumps(t, heights):
+    """Output weights of n = len(t) - 1 units that follow the heights at the points t, in closed form.
 
-    def kernel(a, b):
-        return np.exp(-gamma * np.sum((a[:, None] - b) ** 2, axis=2))
+    Returns (offset, slope changes) for ReLUs relu(x - t_j), and (offset, jumps) for steps at the middles of the gaps.
+    """
+    slopes = np.diff(heights) / np.diff(t)
+    return (heights[0], np.diff(slopes, prepend=0.0)), (heights[0], np.diff(heights))
 
-    alpha = np.linalg.solve(kernel(x, x) + ridge * np.eye(len(x)), 2.0 * y - 1.0)
-    return lambda new: kernel(new, x) @ alpha
+
+def placed_units(target, n, kind):
+    """A network of n hidden units without any fitting: "relu" joins n + 1 points of the target, "step" is a staircase.
+
+    Returns a function of x on WAVE_RANGE.
+    """
+    t = np.linspace(*WAVE_RANGE, n + 1)
+    (low, changes), (start, jumps) = corners_and_jumps(t, target(t))
+    if kind == "relu":
+        return lambda x: low + relu(np.subtract.outer(x, t[:-1])) @ changes
+    return lambda x: start + step(np.subtract.outer(x, (t[:-1] + t[1:]) / 2)) @ jumps
 
 
-def network_trainer(width, rng):
-    """train(x, y) -> predict, for logistic regression (width 0) or one hidden layer of ``width`` ReLU units."""
-    network = mlp((2, width, 1) if width else (2, 1), relu, xavier_normal, rng)
+def planar_labelings(x):
+    """All labelings of points that some line makes, a set of tuples.  x (N, 2), no three of them on a line.
 
-    def train(x, y):
-        pair = x, y[:, None].astype(np.float32)
-        fit(network, binary_cross_entropy, Adam(0.01), pair, epochs=100, batch_size=20, rng=rng, progress=False)
-        return network.predict
+    Every separable labeling is made by a line through two of the points, turned and shifted by as little as puts these
+    two on the wanted sides.
+    """
+    found = set()
+    for i in range(len(x)):
+        for j in range(i):
+            dx, dy = x[i] - x[j]
+            side = (x - x[j]) @ np.array([dy, -dx]) > 0
+            for at_i in (False, True):
+                for at_j in (False, True):
+                    side[i], side[j] = at_i, at_j
+                    found |= {tuple(side.tolist()), tuple((~side).tolist())}
+    return found | {(False,) * len(x), (True,) * len(x)}
 
-    return train
+
+def kernel_ridge(train, c, ridge):
+    """new x -> scores (N, 10): k(new, x) (k(x, x) + ridge 1)^-1 Y with k(u, v) = exp(-c |u - v|^2), Y one-hot."""
+    x, labels = train[0].astype(np.float64), train[1]
+
+    def kernel(u, v):
+        return np.exp(-c * (np.sum(u**2, axis=1)[:, None] - 2.0 * u @ v.T + np.sum(v**2, axis=1)))
+
+    alpha = np.linalg.solve(kernel(x, x) + ridge * np.eye(len(x)), np.eye(10)[labels])
+    return lambda new: kernel(new.astype(np.float64), x) @ alpha
+
+
+def best_kernel_ridge(train, validation):
+    """The best accuracy on the validation part over all settings, an array (1,): there is no chance in the method."""
+    (x, y), ridges = validation, (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
+    cs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    return np.array([max(accuracy(kernel_ridge(train, c, ridge)(x), y) for c in cs for ridge in ridges)])
+
+
+def ten_perceptrons(train, validation, seeds, epochs=20):
+    """Accuracies on the validation part, one for each seed: a perceptron for each digit, the largest sum wins."""
+    found = []
+    for seed in seeds:
+        run, machines = np.random.default_rng(seed), [Perceptron(64) for _ in range(10)]
+        for digit, machine in enumerate(machines):
+            machine.fit(train[0], (train[1] == digit).astype(int), epochs, run)
+        sums = np.column_stack([validation[0] @ machine.w + machine.b for machine in machines])
+        found.append(accuracy(sums, validation[1]))
+    return np.array(found)
 
 
 def grid(low, high, n):

@@ -1,6 +1,7 @@
 """Chapter 2's interactive figures: each frame a plain function of the settings."""
 
 import math
+import re
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from nnlib.course.chapter_02.experiments import (
     REGION_LINES,
     TABLES,
     WAVE_RANGE,
+    example_rng,
     four_regions,
     grid,
-    random_features_fit,
+    placed_units,
+    random_units_fit,
     region_of,
     separable,
     wave,
@@ -44,15 +47,15 @@ def segment(w, b, low, high):
 
 def neuron_frame(w1, w2, b, activation):
     """One neuron on the plane: its output everywhere, its decision line, and which Boolean function it computes."""
-    h, w = ACTIVATIONS[activation], np.array([w1, w2], dtype=np.float64)
-    at_corners = neuron(w, b, CORNERS, h)
-    decided = (CORNERS @ w + b > 0).astype(int)
+    f, w = ACTIVATIONS[activation], np.array([w1, w2], dtype=np.float64)
+    at_corners = neuron(w, b, CORNERS, f)
+    decided = (CORNERS @ w + b >= 0).astype(int)
     overlay = [Points(CORNERS, classes=decided, texts=[f"{a:.2g}" for a in at_corners])]
     line = segment(w, b, -0.5, 1.5)
     if line is not None:
         overlay.insert(0, Lines(line, colors=("accent",)))
     plane = Field(
-        neuron(w, b, grid(-0.5, 1.5, 21), h).reshape(21, 21), x=(-0.5, 1.5), y=(-0.5, 1.5), overlay=overlay,
+        neuron(w, b, grid(-0.5, 1.5, 21), f).reshape(21, 21), x=(-0.5, 1.5), y=(-0.5, 1.5), overlay=overlay,
         v_range=(0.0, 7.5) if activation == "relu" else (0.0, 1.0), x_label="x₁", y_label="x₂", v_label="output a",
         title="output a, and the line z = 0",
     )  # fmt: skip
@@ -72,18 +75,23 @@ def neuron_frame(w1, w2, b, activation):
     return Frame([plane, picture], text=text)
 
 
+def line_of(frame):
+    """The decision line that `neuron_frame` draws: its two ends (2, 2)."""
+    return frame.panels[0].overlay[0].series[0]
+
+
 def perceptron_data(data):
     """The points and labels behind `perceptron_frame`, and a separating line or None."""
     if data == "XOR":
         x, y = logic_table("XOR")
         return 2.0 * x.astype(np.float64) - 1.0, y, None
-    return separable(40, 0.12, np.random.default_rng(0))
+    return separable(40, 0.12, example_rng(0))
 
 
 def perceptron_frame(data, mistakes):
     """The perceptron after so many mistakes: its line, the example of the last mistake, and the length of (w, b)."""
     x, y, line = perceptron_data(data)
-    path = Perceptron(2).fit(x, y, 30, np.random.default_rng(2)).path
+    path = Perceptron(2).fit(x, y, 30, example_rng(2)).path
     k = min(mistakes, len(path) - 1)
     w, b = path[k, :2], path[k, 2]
     decided = (x @ w + b >= 0).astype(int)
@@ -111,9 +119,7 @@ def perceptron_frame(data, mistakes):
         x_label="mistakes k", y_label="length",
         title="length of (w, b)", x_range=(0, PERCEPTRON_STEPS), y_range=(0.0, 6.5),
     )  # fmt: skip
-    done = " The rule has stopped: no example is wrong." if wrong == 0 else ""
-    if mistakes > k:
-        done = f" It stopped after {k}: no example is wrong."
+    done = f" The rule stopped after {k}: no example is wrong." if wrong == 0 else ""
     text = (
         f"After {k} mistake{'s' * (k != 1)}, w = ({w[0]:.2f}, {w[1]:.2f}) and b = {b:g}; "
         f"{wrong} of {len(y)} examples lie on the wrong side.{done}"
@@ -122,20 +128,26 @@ def perceptron_frame(data, mistakes):
 
 
 PERCEPTRON_STEPS = 14
-REGION_UNITS = ("the classes", *(f"{layer}{i + 1}" for layer, n in (("h", 4), ("c", 6), ("y", 4)) for i in range(n)))
-CELL_NAMES = ("h1 ∧ h2 ∧ ¬h3", "h1 ∧ h2 ∧ h3", "¬h1 ∧ ¬h2 ∧ ¬h4", "¬h1 ∧ ¬h2 ∧ h4", "h1 ∧ ¬h2", "¬h1 ∧ h2")
-UNIT_SENTENCES = {
-    **dict(zip(("h1", "h2", "h3", "h4"), ("x₁ ≥ 0", "x₂ ≥ 0", "x₁ + x₂ ≥ 1.5", "x₁ + x₂ ≤ −1.5"))),
-    **{f"c{i + 1}": name for i, name in enumerate(CELL_NAMES)},
-    **dict(zip(("y1", "y2", "y3", "y4"), ("c1 ∨ c3", "c2 ∨ c4", "c5", "c6"))),
-}
+REGION_LAYERS = ("line", "cell", "class")
+REGION_UNITS = ("the classes", *(f"{layer} {i + 1}" for layer, n in zip(REGION_LAYERS, (4, 6, 4)) for i in range(n)))
+UNIT_SENTENCES = dict(
+    zip(
+        REGION_UNITS[1:],
+        (
+            "x₁ ≥ 0", "x₂ ≥ 0", "x₁ + x₂ ≥ 1.5", "x₁ + x₂ ≤ −1.5",
+            "1 ∧ 2 ∧ ¬3", "1 ∧ 2 ∧ 3", "¬1 ∧ ¬2 ∧ ¬4", "¬1 ∧ ¬2 ∧ 4", "1 ∧ ¬2", "¬1 ∧ 2",
+            "1 ∨ 3", "2 ∨ 4", "5", "6",
+        ),
+    )
+)  # fmt: skip
 
 
 def regions_frame(unit, steepness):
     """One unit of the four-region network on the plane, or the class of the largest output; and where it stands."""
     network = four_regions(steepness or None)
     points, n = grid(-2.0, 2.0, 40), 40
-    layer, place = (3, None) if unit == "the classes" else ("hcy".index(unit[0]) + 1, int(unit[1]) - 1)
+    kind, _, number = unit.partition(" ")
+    layer, place = (3, None) if unit == "the classes" else (REGION_LAYERS.index(kind) + 1, int(number) - 1)
     a, outputs = points, []
     for dense, activation in zip(network.layers[::2], network.layers[1::2]):
         a = activation.forward(dense.forward(a)).copy()
@@ -144,14 +156,14 @@ def regions_frame(unit, steepness):
     frame = {"x": (-2.0, 2.0), "y": (-2.0, 2.0), "x_label": "x₁", "y_label": "x₂"}
     overlay = [Lines(*lines, colors=("muted",) * len(lines), dashes=True)]
     right = float(np.mean(outputs[2].argmax(axis=1) == region_of(points)))
-    kind = "threshold units" if not steepness else f"sigmoid units of steepness {steepness}"
+    units = "threshold units" if not steepness else f"sigmoid units of steepness {steepness}"
     if place is None:
         plane = Field(
             outputs[2].argmax(axis=1).reshape(n, n), classes=True, labels=("1", "2", "3", "4"), overlay=overlay,
             title="class of the largest output", **frame,
         )  # fmt: skip
         lit = [(3, i) for i in range(4)]
-        text = f"The largest of the four outputs decides: with {kind}, {right:.0%} of the grid points get their class."
+        text = f"The largest of the four outputs decides: with {units}, {right:.0%} of the grid points get their class."
     else:
         values = outputs[layer - 1][:, place]
         plane = Field(
@@ -164,19 +176,24 @@ def regions_frame(unit, steepness):
         )
         W = network.layers[2 * (layer - 1)].W.value[:, place]
         lit = [(layer, place), *((layer - 1, i, place) for i in np.flatnonzero(W).tolist())]
-        task = ("is the half-plane", "is the cell", "is the class")[layer - 1]
+        task = ("the half-plane", "the AND of lines", "the OR of cells")[layer - 1]
         unsure = np.mean((values > 0.1) & (values < 0.9))
         text = (
-            f"Unit {unit} of layer {layer} {task} {UNIT_SENTENCES[unit]}. With {kind} its output is above ½ on "
+            f"{unit.capitalize()} is {task} {UNIT_SENTENCES[unit]}. With {units} its output is above ½ on "
             f"{np.mean(values > 0.5):.0%} of the square and between 0.1 and 0.9 on {unsure:.0%}."
         )
     weights = [np.where(w == 0, np.nan, w) for w in (REGION_LINES[0], REGION_CELLS, REGION_CLASSES)]
-    names = (("x₁", "x₂"), *(tuple(u for u in REGION_UNITS[1:] if u[0] == letter) for letter in "hcy"))
+    names = (("x₁", "x₂"), *(tuple(str(i + 1) for i in range(n)) for n in (4, 6, 4)))
     picture = Network(
         (2, 4, 6, 4), weights=weights, node_text=names, highlight=lit,
-        layer_names=("input", "half-planes", "cells: AND", "classes: OR"), title="where the unit stands",
+        layer_names=("input", "lines", "cells: AND", "classes: OR"), title="where the unit stands",
     )  # fmt: skip
     return Frame([plane, picture], text=text)
+
+
+def share_of(frame):
+    """The share of the square, in percent, that the sentence of `regions_frame` names first."""
+    return float(re.search(r"(\d+)%", frame.text)[1])
 
 
 FORWARD_STEPS = ("input", "z¹ = x W¹ + b¹", "a¹ = σ(z¹)", "z² = a¹ W² + b²", "a² = σ(z²)")
@@ -213,7 +230,7 @@ def forward_frame(step, x1, x2):
     picture = Network(
         (3, 3, 2), weights=weights, highlight=lit,
         node_text=([f"{x1:g}", f"{x2:g}", "1"], [*shown(hidden), "1"], shown(output)),
-        names=(("x₁", "x₂", ""), ("h₁", "h₂", ""), ("o₁", "o₂")),
+        names=(("x₁", "x₂", ""), ("a¹₁", "a¹₂", ""), ("a²₁", "a²₂")),
         edge_text=[[[f"{v:.2f}" if math.isfinite(v) else "" for v in row] for row in w] if k == gap and step % 2 else
                    [["" for _ in row] for row in w] for k, w in enumerate(weights)],
         title=FORWARD_STEPS[step],
@@ -237,23 +254,47 @@ def forward_frame(step, x1, x2):
 
 
 APPROXIMATION_WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+APPROXIMATIONS = {
+    "random relu": "relu", "random tanh": "tanh", "random square": "square", "random identity": "identity",
+    "placed step": "step", "placed relu": "relu",
+}  # fmt: skip
 
 
-def approximation_frame(activation, units):
-    """One hidden layer of random units, its output fitted to sin 2x + 0.3 |x|, and the error."""
+def approximating(units, n):
+    """A network of n hidden units for the wave: of random ones with a fitted output, or placed by hand."""
+    kind, name = units.split()
+    if kind == "placed":
+        return placed_units(wave, n, name)
     x = np.linspace(*WAVE_RANGE, 1001)
-    y = wave(x)
-    fitted = random_features_fit(x, y, ACTIVATIONS[activation], units, np.random.default_rng(0))
-    error = float(np.max(np.abs(fitted(x) - y)))
+    return random_units_fit(x, wave(x), ACTIVATIONS[name], n, example_rng(0))
+
+
+def approximation_frame(units, n):
+    """One hidden layer of n units beside its target sin 2x + 0.3 |x|, and the error."""
+    x = np.linspace(*WAVE_RANGE, 1001)
+    network = approximating(units, n)
+    error = float(np.max(np.abs(network(x) - wave(x))))
     seen = np.linspace(*WAVE_RANGE, 121)
     curves = Lines(
-        wave(seen), np.clip(fitted(seen), -3.0, 3.0), x=seen, labels=("target", "network"), colors=("muted", "accent"),
-        dashes=(True, False), x_label="x", y_label="output", title="target and network", y_range=(-1.6, 2.4),
+        wave(seen), np.clip(network(seen), -3.0, 3.0), x=seen, labels=("target", "network"),
+        colors=("muted", "accent"), dashes=(True, False), x_label="x", y_label="output", title="target and network",
+        y_range=(-1.6, 2.4),
     )  # fmt: skip
     errors = Lines(
-        fitted(seen) - wave(seen), x=seen, colors=("gradient",), x_label="x", y_label="network − target",
+        network(seen) - wave(seen), x=seen, colors=("gradient",), x_label="x", y_label="network − target",
         title="error", y_range=(-1.5, 1.5),
     )  # fmt: skip
-    size = f"{error:.2f}" if error >= 0.095 else f"{error:.3f}"
-    text = f"{units} hidden unit{'s' * (units != 1)} with {activation}: the largest error on [−3, 3] is {size}."
+    size = f"{error:.{2 if error >= 0.095 else 3 if error >= 0.00095 else 4}f}"
+    text = f"{n} {units} unit{'s' * (n != 1)}: the largest error on [−3, 3] is {size}."
     return Frame([curves, errors], text=text)
+
+
+def error_of(frame):
+    """The largest error that the sentence of `approximation_frame` names."""
+    return float(re.search(r"is ([\d.]+\d)", frame.text)[1])
+
+
+def worst_place(frame):
+    """Where on [-3, 3] the curve of errors is farthest from zero."""
+    errors = frame.panels[1].series[0]
+    return float(np.linspace(*WAVE_RANGE, len(errors))[np.argmax(np.abs(errors))])
