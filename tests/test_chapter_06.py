@@ -1,11 +1,9 @@
 """Laws of chapter 6: the 2-2-2 network to the printed digits, the frames of its figures, and what they say."""
 
-import json
 import re
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
-import contents
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -259,24 +257,6 @@ def test_only_the_product_of_the_formula_is_a_gradient():
 
 def test_descent_multiplies_the_distance():
     np.testing.assert_allclose(ch.descend(0.05, n_steps=3) - 1 / 6, (-0.8) ** np.arange(4) / 3)
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_table_of_symbols_is_a_part_of_the_notation():
-    cells = json.loads((contents.ROOT / "chapters/06_backpropagation.ipynb").read_text("utf8"))["cells"]
-    table = next(contents.source_of(cell) for cell in cells if "| Letter | Shape |" in contents.source_of(cell))
-    known = (contents.ROOT / "reference/notation.md").read_text("utf8").replace(" of layer $\\ell$", "")
-    rows = [line for line in table.splitlines() if line.startswith("| $")]
-    assert len(rows) >= 15
-    for row in rows:
-        letter, *shape, meaning = [part.strip() for part in row.strip("|").split("|")]
-        meaning = re.sub(r"\{term\}`([^`<]+?)(?: <[^`]+>)?`", r"\1", meaning).replace(" of layer $\\ell$", "")
-        lines = [line for line in known.splitlines() if line.startswith(f"| {letter} |")]
-        found = [line for line in lines if meaning.removesuffix(", delta") in line]
-        assert found, row
-        assert shape[0] in ("", *found[0].split("|")[2].strip().splitlines()), row
 
 
 # --- the drawings -----------------------------------------------------------------------------------------------------

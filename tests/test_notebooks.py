@@ -41,7 +41,6 @@ UNMENDED = {
         "tells_the_time_it_takes",
         "writes_examples_in_rows",
     },
-    "06_backpropagation": {"tells_the_time_it_takes"},
 }
 INTERACTIVE = 2
 SHORTEST_ALT = 20  # characters
