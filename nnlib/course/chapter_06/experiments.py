@@ -213,7 +213,7 @@ ARMS = {
     "hidden layer stays random": Arm(two_layers, xavier_normal, lambda r: OnlyTheLastLayer(r, 65 * HIDDEN)),
     "no hidden layer": Arm(lambda init, rng: Sequential(Dense(64, 10, init=init), rng=rng), xavier_normal),
 }
-RATES = dict(zip(ARMS, [0.05 * 2.0 ** np.arange(6), 0.25 * 2.0 ** np.arange(7), 0.1 * 2.0 ** np.arange(7)]))
+RATES = dict(zip(ARMS, [0.0125 * 2.0 ** np.arange(8), 0.25 * 2.0 ** np.arange(8), 0.05 * 2.0 ** np.arange(8)]))
 
 
 def remembered_slope(x, n_steps, every):
