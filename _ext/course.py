@@ -255,7 +255,7 @@ def name_solutions(app, doctree):
 
 
 def fold_code(app, doctree):
-    """Fold the cells that only import, draw, explore or ask; whoever wants to see their code opens them."""
+    """Fold the cells that only import, draw, explore, ask or claim; whoever wants to see their code opens them."""
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") != "cell_code" or cell.get("hide_mode", "input") != "input":
             continue
@@ -263,6 +263,12 @@ def fold_code(app, doctree):
         if what := source and (folding.fold(source.astext()) or (cell.get("hide_mode") and "the code")):
             cell["hide_mode"] = "input"
             cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
+            if what == "what is asserted":
+                cell["classes"].append("claims")
+                for printed in list(cell.findall(nodes.literal_block))[1:]:  # after the source
+                    printed.parent.replace(
+                        printed, [nodes.paragraph("", line) for line in printed.astext().split("\n")]
+                    )
 
 
 # ---- quizzes --------------------------------------------------------------------------------------------------------

@@ -51,9 +51,10 @@ def test_code_to_be_learned_stands_open(source, monkeypatch):
         ("import numpy as np\n\nrng = np.random.default_rng(4)", "the imports"),
         ("p = ch.passes(net)\nask('What?', p['E'], tolerance=0.1)", "the code of this question"),
         ("guess('What?', (0, 1), answer=share, result='So.')", "the code of this question"),
+        ("ends = losses[:, -1]\nclaim('04.ends', 'It falls.', ends.max() < 0.1)", "what is asserted"),
     ],
 )
-def test_imports_and_questions_are_folded(source, what):
+def test_imports_questions_and_claims_are_folded(source, what):
     assert folding.fold(source) == what
 
 

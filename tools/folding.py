@@ -1,4 +1,4 @@
-"""Folding: code that is to be learned stands open; cells that only import, draw, explore or ask are folded."""
+"""Folding: code that is to be learned stands open; cells that only import, draw, explore, ask or claim are folded."""
 
 import ast
 import functools
@@ -92,6 +92,12 @@ def asks(source):
     return isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and _names(last.value.func)[0] in ASKERS
 
 
+def claims(source):
+    """Whether a cell makes a claim."""
+    calls = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Call)]
+    return any(_names(call.func)[-1] == "claim" for call in calls)
+
+
 def fold(source):
     """What the button of a folded cell says, or "" for code that stays open."""
     try:
@@ -99,6 +105,8 @@ def fold(source):
             return "the imports"
         if asks(source):
             return "the code of this question"
+        if claims(source):
+            return "what is asserted"
         return "the code of this figure" if only_draws(source) else ""
     except SyntaxError:  # magics and the like: as it stands
         return ""
