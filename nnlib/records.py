@@ -25,6 +25,8 @@ import textwrap
 
 import numpy as np
 
+from nnlib.course.seeds import unshifted
+
 FORMAT = "nnlib record, version 1"
 FOLDER = "records"  # beside the experiment's module
 DIGITS = 6  # of each number in a record
@@ -58,10 +60,11 @@ class Recorded:
         self.path = pathlib.Path(inspect.getfile(function)).parent / FOLDER / f"{id}.json"
 
     def __call__(self, arm, seed):
-        """Run one arm and seed now."""
+        """Run one arm and seed now; the seed is the record's own, whatever ``NNLIB_SEED`` says."""
         if arm not in self.arms:
             raise ValueError(f"the experiment {self.id} has the arms {', '.join(self.arms)}, got {arm!r}")
-        return _plain(self.function(arm, seed))
+        with unshifted():
+            return _plain(self.function(arm, seed))
 
     @property
     def hash(self):
@@ -97,13 +100,13 @@ class Recorded:
 
     def run(self, step=lambda arm, seed: None):
         """Run every arm and seed and write the record; ``step(arm, seed)`` is called before each."""
-        results = {arm: {} for arm in self.arms}
+        hash, results = self.hash, {arm: {} for arm in self.arms}  # of the source as it is now, and runs
         for arm in self.arms:
             for seed in self.seeds:
                 step(arm, seed)
                 results[arm][str(seed)] = self(arm, seed)
         self.path.parent.mkdir(exist_ok=True)
-        rows = {"format": FORMAT, "id": self.id, "hash": self.hash, "results": results}
+        rows = {"format": FORMAT, "id": self.id, "hash": hash, "results": results}
         text = json.dumps(rows, indent=1, ensure_ascii=False, default=str)
         self.path.write_text(text, "utf8")
 

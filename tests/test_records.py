@@ -8,6 +8,7 @@ import experiments
 import numpy as np
 import pytest
 
+from nnlib.course.seeds import shift
 from nnlib.records import Stale
 
 SOURCE = '''
@@ -85,6 +86,29 @@ def test_a_rerun_agrees_or_says_both(toy):
     with pytest.raises(AssertionError, match=r"00\.toy, b, seed 2: mean is .* now and .* in the record"):
         experiment.rerun("b", seed=2)
     experiment.rerun("b", seed=1)
+
+
+def test_a_rerun_keeps_its_seeds_under_another_number(toy):
+    experiment = toy()
+    experiment.run()
+    try:
+        shift(3)
+        experiment.rerun("a", seed=1)
+        assert np.random.default_rng(1).random() != np.random.default_rng.original(1).random()
+    finally:
+        shift(0)
+
+
+def test_a_source_edited_during_a_run_leaves_the_record_stale(toy):
+    experiment = toy()
+
+    def edit(arm, seed):
+        path = experiment.path.parents[1] / "recorded_toy.py"
+        path.write_text(path.read_text("utf8").replace("SCALE = 2.0", "SCALE = 3.0 "), "utf8")
+
+    experiment.run(edit)
+    assert toy(("SCALE = 2.0", "SCALE = 3.0")).state() == "stale"
+    assert toy().state() == "recorded"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Seeds: one number, ``NNLIB_SEED``, shifts all randomness of a lesson, so that its claims meet seeds nobody saw."""
 
+import contextlib
 import functools
 import os
 
@@ -21,6 +22,17 @@ def shift(number):
 
     default_rng.original = original
     np.random.default_rng = default_rng
+
+
+@contextlib.contextmanager
+def unshifted():
+    """Within this block seeds give their own generators again: what was recorded with them can be computed again."""
+    now = np.random.default_rng
+    np.random.default_rng = getattr(now, "original", now)
+    try:
+        yield
+    finally:
+        np.random.default_rng = now
 
 
 def shifted(seed, number):

@@ -2,73 +2,86 @@
 
 import numpy as np
 
-from nnlib.activations import normal_cdf, normal_density, sigmoid
+from nnlib.activations import sigmoid, swish
 from nnlib.course.registry import exercise
 
 
 @exercise(
-    "04.stable_sigmoid",
+    "04.best_threshold",
+    cases=lambda rng: [(1.0, 1.0), (10.0, 1.0), (2.0, 5.0), (0.5, 4.0)],
+)
+def best_threshold(miss, false_alarm):
+    return false_alarm / (false_alarm + miss)
+
+
+best_threshold.mistake("turned round: the dearer a miss, the lower the threshold must be")(
+    lambda miss, false_alarm: miss / (false_alarm + miss)
+)
+best_threshold.mistake("1 / (1 + miss) holds for a false alarm that costs 1: only the ratio of both costs counts")(
+    lambda miss, false_alarm: 1.0 / (1.0 + miss)
+)
+best_threshold.mistake("these are the odds at which both answers cost the same: p is odds / (1 + odds)")(
+    lambda miss, false_alarm: false_alarm / miss
+)
+best_threshold.other_way(lambda miss, false_alarm: 1.0 / (1.0 + miss / false_alarm))
+best_threshold.other_way(lambda miss, false_alarm: 1.0 - miss / (false_alarm + miss))
+best_threshold.cheat("one half, whatever the mistakes cost, is right only where both cost the same")(
+    lambda miss, false_alarm: 0.5
+)
+
+
+@exercise(
+    "04.log_sigmoid",
     cases=lambda rng: [
         (np.array([0.0, 1.0, -1.0, 9.0]),),
         (rng.normal(size=(3, 5)),),
-        (np.array([-1000.0, -710.0, 710.0, 1000.0]),),
+        (np.array([-1000.0, -50.0, -31.0, 40.0, 1000.0]),),
     ],
+    tolerance=1e-12,
 )
-def stable_sigmoid(z):
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+def log_sigmoid(z):
+    return np.minimum(z, 0.0) - np.log1p(np.exp(-np.abs(z)))
 
 
-stable_sigmoid.mistake("one sign is turned round: sigmoid(z) grows with z, and yours falls")(
-    lambda z: stable_sigmoid(-z)
+log_sigmoid.mistake("a sign is turned round: log σ(z) rises towards 0, and yours falls")(lambda z: log_sigmoid(-z))
+log_sigmoid.mistake("that is softplus, log(1 + exp(z)): log σ(z) = -log(1 + exp(-z)) is never positive")(
+    lambda z: -log_sigmoid(-z)
 )
-stable_sigmoid.mistake("this overflows for large z, as inf / inf is NaN: choose the branch whose exponent is negative")(
-    lambda z: np.exp(z) / (1.0 + np.exp(z))
+log_sigmoid.mistake("minus infinity at z = -1000, as σ is rounded to 0 there: take the logarithm by hand first")(
+    lambda z: np.log(sigmoid(z))
 )
-stable_sigmoid.mistake("that is tanh: sigmoid lies between 0 and 1 and is 1/2 at 0")(lambda z: np.tanh(z))
-
-
-@exercise(
-    "04.tanh_by_sigmoid",
-    cases=lambda rng: [(np.array([0.0, 0.5, -3.0]),), (rng.normal(size=(2, 4)),), (rng.normal(0, 5, 7),)],
-)
-def tanh_by_sigmoid(z):
-    return 2.0 * sigmoid(2.0 * z) - 1.0
-
-
-tanh_by_sigmoid.mistake("this is sigmoid(2z - 1): the 2 and the -1 belong around the sigmoid, tanh(0) is 0")(
-    lambda z: sigmoid(2.0 * z - 1.0)
-)
-tanh_by_sigmoid.mistake("stretched to (-1, 1), but half as steep as tanh: the argument must be 2z")(
-    lambda z: 2.0 * sigmoid(z) - 1.0
-)
-tanh_by_sigmoid.mistake("steep enough, but it lies between 0 and 1: stretch it by 2 and shift it down by 1")(
-    lambda z: sigmoid(2.0 * z)
+log_sigmoid.other_way(lambda z: -np.logaddexp(0.0, -z))
+log_sigmoid.other_way(lambda z: np.where(z > 0, 0.0, z) - np.log1p(np.exp(-np.abs(z))))
+log_sigmoid.cheat("cutting z off hides the overflow and gives -30 where the answer is -1000")(
+    lambda z: -np.log1p(np.exp(-np.clip(z, -30.0, 30.0)))
 )
 
 
 @exercise(
-    "04.leaky_relu_backward",
+    "04.celu_derivative",
     cases=lambda rng: [
-        (rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), 0.01),
-        (rng.normal(size=(5, 2)), rng.normal(size=(5, 2)), 0.3),
-        (np.ones(3), np.array([-1.0, 0.0, 2.0]), 0.25),
+        (rng.normal(size=(3, 4)), 1.0),
+        (rng.normal(size=6), 1.7),
+        (np.array([-1000.0, -1.0, 2.0, 1000.0]), 0.5),
     ],
 )
-def leaky_relu_backward(da, z, slope):
-    return da * np.where(z > 0, 1.0, slope)
+def celu_derivative(z, alpha):
+    return np.exp(np.minimum(z, 0.0) / alpha)
 
 
-leaky_relu_backward.other_way(lambda da, z, slope: np.where(z > 0, da, slope * da))
-
-leaky_relu_backward.mistake("that is the derivative alone: multiply it with da, the gradient that comes from above")(
-    lambda da, z, slope: np.where(z > 0, 1.0, slope)
+celu_derivative.mistake("the chain rule: the factor 1 / alpha of z / alpha cancels the alpha in front")(
+    lambda z, alpha: np.where(z > 0, 1.0, alpha * np.exp(np.minimum(z, 0.0) / alpha))
 )
-leaky_relu_backward.mistake("negative z get no gradient at all, as behind a ReLU: there it is slope times da")(
-    lambda da, z, slope: da * (z > 0)
+celu_derivative.mistake("that is the derivative of ELU: in CELU z is divided by alpha")(
+    lambda z, alpha: np.where(z > 0, 1.0, alpha * np.exp(np.minimum(z, 0.0)))
 )
-leaky_relu_backward.mistake("this multiplies da with the activation: it takes the derivative")(
-    lambda da, z, slope: da * np.where(z > 0, z, slope * z)
+celu_derivative.mistake("that is CELU itself left of 0: take its derivative")(
+    lambda z, alpha: np.where(z > 0, 1.0, alpha * (np.exp(np.minimum(z, 0.0) / alpha) - 1.0))
+)
+celu_derivative.other_way(lambda z, alpha: np.where(z > 0, 1.0, np.exp(-np.abs(z) / alpha)))
+celu_derivative.other_way(lambda z, alpha: 1.0 + np.expm1(np.minimum(z, 0.0) / alpha))
+celu_derivative.cheat("right for alpha = 1 only, where ELU and CELU are the same")(
+    lambda z, alpha: np.exp(np.minimum(z, 0.0))
 )
 
 
@@ -96,53 +109,41 @@ prelu_slope_gradient.mistake("positive z do not depend on the slope: only min(0,
 prelu_slope_gradient.mistake(
     "for z < 0 the function is slope times z, not the slope alone: its derivative by the slope is z"
 )(lambda da, z: (da * (z < 0)).sum(axis=0))
-
-
-@exercise(
-    "04.elu_derivative",
-    cases=lambda rng: [
-        (rng.normal(size=(3, 4)), 1.0),
-        (rng.normal(size=6), 1.7),
-        (np.array([-1000.0, -1.0, 2.0, 1000.0]), 0.5),
-    ],
-)
-def elu_derivative(z, alpha):
-    return np.where(z > 0, 1.0, alpha * np.exp(np.minimum(z, 0.0)))
-
-
-elu_derivative.mistake("alpha is missing: left of 0 the derivative is alpha exp(z)")(
-    lambda z, alpha: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0.0)))
-)
-elu_derivative.mistake("that is ELU itself for z < 0: its derivative there is ELU + alpha")(
-    lambda z, alpha: np.where(z > 0, 1.0, alpha * (np.exp(np.minimum(z, 0.0)) - 1.0))
-)
-elu_derivative.mistake("the derivative of ELU is 1 for z > 0: this is alpha there")(
-    lambda z, alpha: alpha * np.exp(np.minimum(z, 0.0))
+prelu_slope_gradient.other_way(lambda da, z: np.einsum("nd,nd->d", da, np.where(z < 0, z, 0.0)))
+prelu_slope_gradient.other_way(lambda da, z: np.sum(da * (z - np.maximum(z, 0.0)), axis=0))
+prelu_slope_gradient.cheat("the sums of da and of z, multiplied: the product must be taken for each example")(
+    lambda da, z: da.sum(axis=0) * np.minimum(z, 0.0).sum(axis=0)
 )
 
 
 @exercise(
-    "04.dead_units",
+    "04.deadly_bias",
     cases=lambda rng: [
-        (rng.normal(-1.0, 1.0, (4, 6)),),
-        (rng.normal(-2.0, 1.0, (9, 5)),),
-        (np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, -1.0]]),),
+        (rng.normal(size=(5, 3)), rng.normal(size=(3, 4))),
+        (rng.uniform(size=(9, 2)), rng.normal(size=(2, 3))),
+        (np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[1.0, -1.0, 0.0], [0.0, 1.0, 2.0]])),
     ],
 )
-def dead_units(z):
-    return np.all(z <= 0, axis=0)
+def deadly_bias(x, W):
+    return -(x @ W).max(axis=0)
 
 
-dead_units.other_way(lambda z: z.max(axis=0) <= 0)
-
-dead_units.mistake("a unit is dead only if z <= 0 for every example: one silent example makes it merely inactive")(
-    lambda z: np.any(z <= 0, axis=0)
+deadly_bias.mistake("at that bias the unit is silent for one example only: its largest sum decides, not its smallest")(
+    lambda x, W: -(x @ W).min(axis=0)
 )
-dead_units.mistake("this asks each example whether all its units are silent: turn the axis round")(
-    lambda z: np.all(z <= 0, axis=1)
+deadly_bias.mistake("the sign: a bias of this size makes the largest sum twice as large, not 0")(
+    lambda x, W: (x @ W).max(axis=0)
 )
-dead_units.mistake("at z = 0 ReLU has slope 0 as well, so a unit that never exceeds 0 is dead: use <=")(
-    lambda z: np.all(z < 0, axis=0)
+deadly_bias.mistake("one number per example: look for the largest sum of each unit, along axis 0")(
+    lambda x, W: -(x @ W).max(axis=1)
+)
+deadly_bias.mistake("the same bias for all units is safe, but not the largest for each: maximum along axis 0")(
+    lambda x, W: np.full(W.shape[1], -(x @ W).max())
+)
+deadly_bias.other_way(lambda x, W: np.min(-(x @ W), axis=0))
+deadly_bias.other_way(lambda x, W: -np.sort(np.einsum("ni,ij->nj", x, W), axis=0)[-1])
+deadly_bias.cheat("-50 kills these units, but so would a larger bias: the question asks for the largest")(
+    lambda x, W: np.full(W.shape[1], -50.0)
 )
 
 
@@ -182,39 +183,86 @@ def _softmax_one_shift(z):
 
 
 softmax_rows.mistake("the columns sum to 1, not the rows: a row holds one example")(lambda z: softmax_rows(z.T).T)
+softmax_rows.other_way(lambda z: np.exp(z - np.logaddexp.reduce(z, axis=1)[:, None]))
+softmax_rows.other_way(lambda z: np.stack([softmax_rows(row[None])[0] for row in z]))
+
+
+@softmax_rows.cheat("cutting the logits off keeps exp finite, but changes the probabilities of large logits")
+def _softmax_clipped(z):
+    e = np.exp(np.clip(z, -30.0, 30.0))
+    return e / e.sum(axis=1, keepdims=True)
 
 
 @exercise(
-    "04.gelu_derivative",
-    cases=lambda rng: [(rng.normal(size=(3, 4)),), (np.array([-1.5, 0.0, 1.5]),), (rng.normal(0.0, 3.0, 9),)],
+    "04.swiglu_backward",
+    cases=lambda rng: [
+        tuple(rng.normal(size=(3, 4)) for _ in range(3)),
+        tuple(rng.normal(size=(5, 2)) for _ in range(3)),
+        (np.ones(3), np.array([0.0, 2.0, -1.0]), np.array([-1.0, 0.0, 3.0])),
+    ],
 )
-def gelu_derivative(z):
-    return normal_cdf(z) + z * normal_density(z)
+def swiglu_backward(da, u, v):
+    s = sigmoid(v)
+    return da * v * s, da * u * (s + v * s * (1.0 - s))
 
 
-gelu_derivative.mistake("z Φ(z) is a product: Φ(z) alone leaves out z times the derivative of Φ")(
-    lambda z: normal_cdf(z)
+swiglu_backward.mistake("the product rule: the gradient of u holds the other factor, swish(v), and that of v holds u")(
+    lambda da, u, v: (da * u, da * swish(1.0).derivative(v))
 )
-gelu_derivative.mistake("the derivative of Φ is the density φ(z) = exp(-z²/2) / √(2π), not Φ(z)(1 - Φ(z))")(
-    lambda z: normal_cdf(z) + z * normal_cdf(z) * (1.0 - normal_cdf(z))
+swiglu_backward.mistake("the gradient of v needs the derivative of swish, not swish itself")(
+    lambda da, u, v: (da * swish(1.0)(v), da * u * swish(1.0)(v))
 )
-gelu_derivative.mistake("z φ(z) is only the second half of the product rule: Φ(z) is missing")(
-    lambda z: z * normal_density(z)
+swiglu_backward.mistake("that is the derivative of the sigmoid: v σ(v) is a product and has two terms")(
+    lambda da, u, v: (da * swish(1.0)(v), da * u * sigmoid(v) * (1.0 - sigmoid(v)))
+)
+swiglu_backward.mistake("the two gradients are interchanged: return that of u first")(
+    lambda da, u, v: swiglu_backward(da, u, v)[::-1]
+)
+swiglu_backward.other_way(lambda da, u, v: (da * swish(1.0)(v), da * u * swish(1.0).derivative(v)))
+swiglu_backward.other_way(
+    lambda da, u, v: (da * v / (1.0 + np.exp(-v)), da * u * sigmoid(v) * (1.0 + v * (1.0 - sigmoid(v))))
+)
+swiglu_backward.cheat("this leaves da out: it is right only where the gradient from above is 1")(
+    lambda da, u, v: swiglu_backward(np.ones_like(da), u, v)
 )
 
 
-@exercise("04.square_by_maxout", cases=lambda rng: [(1,), (2,), (5,)])
-def square_by_maxout(k):
-    middle = (2.0 * np.arange(k) + 1.0) / k - 1.0
-    return 2.0 * middle, 0.5 / k**2 - middle**2
-
-
-square_by_maxout.mistake("these are tangents, which touch x² from below: lift all of them by half of the largest gap")(
-    lambda k: (square_by_maxout(k)[0], square_by_maxout(k)[1] - 0.5 / k**2)
+@exercise(
+    "04.convex_by_maxout",
+    cases=lambda rng: [
+        (np.array([-1.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0])),
+        (np.array([-2.0, -0.5, 0.5, 3.0]), np.array([4.0, 0.25, 0.25, 9.0])),
+        (np.array([0.0, 1.0, 2.5]), np.exp([0.0, 1.0, 2.5])),
+    ],
 )
-square_by_maxout.mistake("the slope of x² at m is 2m: yours is m")(
-    lambda k: (
-        0.5 * square_by_maxout(k)[0],
-        square_by_maxout(k)[1],
+def convex_by_maxout(knots, values):
+    slopes = np.diff(values) / np.diff(knots)
+    return slopes, values[:-1] - slopes * knots[:-1]
+
+
+convex_by_maxout.mistake("these are the heights at the left knots: an intercept is the height of the line at x = 0")(
+    lambda knots, values: (np.diff(values) / np.diff(knots), values[:-1])
+)
+convex_by_maxout.mistake("run over rise: a slope is the difference of the values over that of the knots")(
+    lambda knots, values: (
+        np.diff(knots) / np.where(np.diff(values) == 0.0, np.inf, np.diff(values)),
+        values[:-1] - np.diff(knots) / np.where(np.diff(values) == 0.0, np.inf, np.diff(values)) * knots[:-1],
     )
+)
+convex_by_maxout.mistake("the knots are not one apart: divide by their differences")(
+    lambda knots, values: (np.diff(values), values[:-1] - np.diff(values) * knots[:-1])
+)
+convex_by_maxout.other_way(
+    lambda knots, values: (
+        np.diff(values) / np.diff(knots),
+        values[1:] - np.diff(values) / np.diff(knots) * knots[1:],
+    )
+)
+convex_by_maxout.other_way(
+    lambda knots, values: tuple(
+        np.array([np.polyfit(knots[i : i + 2], values[i : i + 2], 1) for i in range(len(knots) - 1)]).T
+    )
+)
+convex_by_maxout.cheat("these are tangents of x²: the task is for any convex values")(
+    lambda knots, values: (knots[:-1] + knots[1:], -knots[:-1] * knots[1:])
 )

@@ -1,22 +1,22 @@
 """Chapter 4's experiments: small networks on the digits, changed activations, and what can be asked of them."""
 
+import copy
 import functools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from nnlib import activations
-from nnlib.activations import Elementwise, selu, sigmoid, step
+from nnlib.activations import Elementwise, elu, gelu_tanh, leaky_relu, relu, selu, sigmoid, sine, swish, tanh
 from nnlib.comparison import fit_or_diverge
 from nnlib.data import digits
-from nnlib.diagnostics import pre_activations, propagate, silent_fraction
 from nnlib.initializers import he_normal, xavier_normal
-from nnlib.layers import Dense, PReLU
-from nnlib.losses import binary_cross_entropy, softmax_cross_entropy
+from nnlib.layers import Activation, Dense, LayerNorm, PReLU, Residual
+from nnlib.layers.layer import Layer
+from nnlib.losses import binary_cross_entropy, mean_squared_error, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential, mlp
 from nnlib.optimizers import SGD
+from nnlib.records import record
 from nnlib.training import fit
 
 
@@ -26,55 +26,6 @@ def some_digits(n=1500):
     x, y = (part[:n].copy() for part in digits().train)
     x.flags.writeable = y.flags.writeable = False
     return x, y
-
-
-@dataclass(frozen=True)
-class Best:
-    """The learning rate of a grid that trains best, and its runs, one per seed.
-
-    ``table`` (rates, seeds) holds the training loss after the last epoch of all runs, infinity where a run diverged.
-    """
-
-    learning_rate: float
-    losses: np.ndarray
-    networks: list
-    curves: np.ndarray  # (seeds, epochs): the mean loss of each epoch
-    table: np.ndarray
-
-    def __repr__(self):
-        return f"Best(learning_rate={self.learning_rate:g}, mean loss {self.losses.mean():.2g})"
-
-
-def best_of_grid(
-    build, learning_rates, *, seeds=(0, 1, 2), epochs, train=None, loss=softmax_cross_entropy, batch_size=50
-):
-    """Train a network for each learning rate and seed, and keep the rate with the lowest mean training loss.
-
-    Seed s draws the same first weights and the same order of examples whatever else differs, so that two arms of an
-    experiment are compared run by run.
-
-    Parameters
-    ----------
-    build : callable
-        ``build(rng) -> Sequential``.
-    """
-    x, y = some_digits() if train is None else train
-    runs = [[_run(build, rate, s, epochs, x, y, loss, batch_size) for s in seeds] for rate in learning_rates]
-    table = np.array([[run[0] for run in row] for row in runs])
-    if not np.isfinite(table).all(axis=1).any():
-        raise ValueError(f"every learning rate of {learning_rates} diverged for some seed")
-    best = int(table.mean(axis=1).argmin())
-    losses, networks, curves = zip(*runs[best])
-    return Best(learning_rates[best], np.array(losses), list(networks), np.array(curves), table)
-
-
-def _run(build, rate, seed, epochs, x, y, loss, batch_size):
-    """(final training loss, network, loss per epoch) of one training; infinity from where it diverged."""
-    network, order = build(np.random.default_rng(seed)), np.random.default_rng(1000 + seed)
-    curve = fit_or_diverge(network, loss, SGD(rate), (x, y), epochs=epochs, batch_size=batch_size, rng=order)
-    with np.errstate(all="ignore"):
-        final = loss(network.predict(x), y)[0]
-    return (final if np.isfinite([*curve, final]).all() else math.inf), network, curve
 
 
 def shifted(activation, shift):
@@ -90,103 +41,58 @@ def shifted(activation, shift):
     return Elementwise(f"{activation.name} {'+' if shift > 0 else '−'} {abs(shift):g}", f, df)
 
 
-def stretched(activation, factor):
-    """The activation factor * f(factor * z), which has factor^2 times the slope."""
-
-    def f(z, out):
-        activation.f(factor * z, out)
-        out *= factor
-
-    def df(z, a, out):
-        activation.df(factor * z, a / factor, out)
-        out *= factor * factor
-
-    return Elementwise(f"{factor:g} {activation.name}({factor:g} z)", f, df)
+def streams(seed):
+    """Generators of a run's first weights and of its order of examples, independent of each other."""
+    return [np.random.default_rng([seed, k]) for k in (0, 1)]
 
 
-def straight_through(z_limit=1.0):
-    """The step function with a false derivative: 1 for |z| <= z_limit, else 0   (Bengio et al. 2013; Courbariaux et al.
-    2016, eq. 4).
-    """
-
-    def df(z, a, out):
-        np.less_equal(np.abs(z), z_limit, out=out, casting="unsafe")
-
-    return Elementwise("straight_through_step", step.f, df, (z_limit,))
+BUDGET = {"batch_size": 50, "progress": False}
 
 
-def same_sign_share(network, x, y, layer, n_examples=1):
-    """Share of the units of a Dense layer whose weight gradients are all >= 0 or all <= 0.
-
-    Mean over batches of ``n_examples``; units without any gradient are left out.
-    """
-    shares = []
-    for i in range(0, len(x) - n_examples + 1, n_examples):
-        _, dout = softmax_cross_entropy(network.forward(x[i : i + n_examples]), y[i : i + n_examples])
-        network.backward(dout, input_gradient=False)
-        dW = network.layers[layer].W.grad
-        dW = dW[:, np.any(dW != 0, axis=0)]
-        shares.append(np.mean(np.all(dW >= 0, axis=0) | np.all(dW <= 0, axis=0)))
-    return float(np.mean(shares))
-
-
-def most_opposed_cosine(W):
-    """For each column of W (n_in, n_out), the cosine with the column that points most nearly the other way."""
-    unit = W / np.linalg.norm(W, axis=0)
-    return (unit.T @ unit).min(axis=1)
-
-
-def learned_slopes(decay=0.0, seeds=(0, 1, 2), epochs=10, learning_rate=0.2):
+def learned_slopes(decay=0.0, seeds=range(5), epochs=10, learning_rate=0.2):
     """Train 64-64-64-64-10 with one learned slope per unit; mean slope of each hidden layer, shape (seeds, 3).
 
     ``decay`` is the factor of a penalty decay / 2 * slope^2 on the slopes alone, as a careless weight decay would add.
     """
-    x, y = some_digits()
+
+    def penalty(network):
+        for layer in network.layers[1::2]:
+            layer.slope.grad[...] += decay * layer.slope.value
+
     found = []
-    for s in seeds:
-        network = mlp((64, 64, 64, 64, 10), lambda: PReLU(64), he_normal, np.random.default_rng(s))
-        rectifiers = [layer for layer in network.layers if isinstance(layer, PReLU)]
-
-        def penalty(network, rectifiers=rectifiers):
-            for layer in rectifiers:
-                layer.slope.grad[...] += decay * layer.slope.value
-
-        order = np.random.default_rng(1000 + s)
-        fit(
-            network, softmax_cross_entropy, SGD(learning_rate), (x, y), epochs=epochs, batch_size=50, rng=order,
-            penalty=penalty, progress=False,
-        )  # fmt: skip
-        found.append([layer.slope.value.mean() for layer in rectifiers])
+    for weights, order in map(streams, seeds):
+        network = mlp((64, 64, 64, 64, 10), lambda: PReLU(64), he_normal, weights)
+        rule = {"epochs": epochs, "penalty": penalty, "rng": order, **BUDGET}
+        fit(network, softmax_cross_entropy, SGD(learning_rate), some_digits(), **rule)
+        found.append([layer.slope.value.mean() for layer in network.layers[1::2]])
     return np.array(found)
 
 
-def accuracy_under_noise(networks, levels, seed=9):
-    """Accuracy on the validation digits with normal noise of each standard deviation, shape (networks, levels)."""
-    x, y = digits().validation
-    noise = np.random.default_rng(seed).normal(size=x.shape).astype(np.float32)
-    return np.array([[accuracy(network.predict(x + level * noise), y) for level in levels] for network in networks])
+def wrong_under_noise(name, rate, levels, seeds=range(5)):
+    """Percent wrong among new writers' digits with normal noise of each standard deviation, shape (seeds, levels)."""
+    (x, y), (f, scale), found = digits().validation, FITTING[name], []
+    noise = np.random.default_rng(9).normal(size=x.shape).astype(np.float32)
+    for weights, order in map(streams, seeds):
+        network = mlp((64, 64, 64, 64, 10), f, scaled(scale), weights)
+        fit(network, softmax_cross_entropy, SGD(rate), some_digits(), epochs=15, rng=order, **BUDGET)
+        found.append([100 - 100 * accuracy(network.predict(x + level * noise), y) for level in levels])
+    return np.array(found)
 
 
-def eight_or_not(seeds=(0, 1, 2), epochs=15):
+def eight_or_not(seeds=range(5), epochs=15):
     """Train one sigmoid unit a seed to tell eights from other digits, and ask it about new writers.
 
     Returns
     -------
     p (seeds, N), the predicted probabilities of an eight, and yes (N,), whether it is one
     """
-    (x, y), (x_new, y_new) = some_digits(), digits().validation
-    target = (y == 8).astype(np.float32)[:, None]
-    p = []
-    for s in seeds:
-        unit, order = (
-            Sequential(Dense(64, 1, xavier_normal), rng=np.random.default_rng(s)),
-            np.random.default_rng(1000 + s),
-        )
-        fit(
-            unit, binary_cross_entropy, SGD(1.0), (x, target), epochs=epochs, batch_size=50, rng=order, progress=False
-        )  # fmt: skip
-        p.append(sigmoid(unit.predict(x_new))[:, 0])
-    return np.array(p), y_new == 8
+    (x, y), new, p = some_digits(), digits().validation, []
+    for weights, order in map(streams, seeds):
+        unit = Sequential(Dense(64, 1, xavier_normal), rng=weights)
+        data = x, (y == 8).astype(np.float32)[:, None]
+        fit(unit, binary_cross_entropy, SGD(1.0), data, epochs=epochs, rng=order, **BUDGET)
+        p.append(sigmoid(unit.predict(new.x))[:, 0])
+    return np.array(p), new.y == 8
 
 
 def ink_task():
@@ -204,75 +110,189 @@ def ink_task():
     return part(some_digits()[0]), part(digits().validation.x)
 
 
-def signal(f, gain, n_layers=20, width=100, n=100, seed=0):
-    """Send n digits, scaled to mean 0 and variance 1, through layers of f: `propagate`."""
-    x = some_digits()[0][:n].astype(np.float64)
-    x = (x - x.mean()) / x.std()
-    return propagate(f, x, gain, n_layers=n_layers, width=width, rng=np.random.default_rng(seed))
+def ink_outputs(f, seeds=range(8)):
+    """Train 48-32-1 with f behind its output on `ink_task`, once a seed: predictions for new writers (seeds, N)."""
+    (train, new), outputs = ink_task(), []
+    for weights, order in map(streams, seeds):
+        layers = Dense(48, 32, he_normal), Activation(relu), Dense(32, 1, xavier_normal), Activation(f)
+        network = Sequential(*layers, rng=weights)
+        fit(network, mean_squared_error, SGD(0.1), train, epochs=20, rng=order, **BUDGET)
+        outputs.append(network.predict(new[0])[:, 0])
+    return np.array(outputs)
 
 
-@functools.cache
-def dead_runs(activation, learning_rate, bias=0.0, seeds=(0, 1, 2), epochs=5):
-    """Train 64-64-64-64-10 on the digits; per seed the silent share of each hidden layer afterwards, and the losses.
+# --- recorded: many trainings, each arm "name, scale, rate" -----------------------------------------------------------
 
-    Returns
-    -------
-    silent (seeds, 3), curves (seeds, epochs)
+
+def wrong_after(make, rate, seed, epochs=15):
+    """Train ``make(rng)`` on 1500 digits: percent wrong among new writers' digits, and the training loss, at the end.
+
+    First weights and order of examples come from independent streams of the seed.
     """
-    f = {"ReLU": activations.relu, "leaky ReLU": activations.leaky_relu(0.1)}[activation]
+    weights, order = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2))
+    network, (x, y), new = make(weights), some_digits(), digits().validation
+    budget = {"epochs": epochs, "batch_size": 50, "rng": order}
+    curve = fit_or_diverge(network, softmax_cross_entropy, SGD(rate), (x, y), **budget)
+    with np.errstate(all="ignore"):
+        output, loss = network.predict(new.x), softmax_cross_entropy(network.predict(x), y)[0]
+    if not (np.isfinite(curve).all() and math.isfinite(loss) and np.isfinite(output).all()):
+        return {"wrong": 90.0, "loss": math.log(10)}  # diverged: it guesses
+    return {"wrong": 100.0 - 100.0 * accuracy(output, new.y), "loss": loss}
 
-    def build(rng):
-        network = mlp((64, 64, 64, 64, 10), f, he_normal, rng)
-        for layer in network.layers[:-1]:
-            if isinstance(layer, Dense):
-                layer.b.value[...] = bias
+
+def scaled(factor):
+    """Normal weights of standard deviation ``factor`` / sqrt(n_in); 1 is LeCun's, the square root of 2 He's."""
+
+    def init(rng, shape):
+        return rng.normal(0.0, factor / math.sqrt(shape[0]), shape)
+
+    return init
+
+
+def arms_of(grids):
+    """["name, scale, rate", ...] of {name: (function, scales, rates)}"""
+    return [
+        f"{n}, {scale:g}, {rate:g}" for n, (_, scales, rates) in grids.items() for scale in scales for rate in rates
+    ]
+
+
+SCALES = (0.5, 1, 2, 4, 8)
+SCALE_GRIDS = {
+    "sigmoid": (sigmoid, SCALES, (0.3, 1, 3, 10)),
+    "sigmoid − 1/2": (shifted(sigmoid, -0.5), SCALES, (0.3, 1, 3, 10)),
+    "tanh + 1": (shifted(tanh, 1.0), SCALES, (0.03, 0.1, 0.3, 1)),
+    "tanh": (tanh, SCALES, (0.1, 0.3, 1, 3)),
+}
+
+
+def of_three_layers(grids, arm, seed):
+    """What a network of three hidden layers of 64 units learns, for an arm "name, scale, rate" of the grids."""
+    name, scale, rate = arm.rsplit(", ", 2)
+    f, init = grids[name][0], scaled(float(scale))
+    return wrong_after(lambda rng: mlp((64, 64, 64, 64, 10), f, init, rng, dtype=np.float64), float(rate), seed)
+
+
+@record("04.scale", arms=arms_of(SCALE_GRIDS), seeds=range(10))
+def scale_runs(arm, seed):
+    """Activation, scale of the weights and learning rate are those of the arm."""
+    return of_three_layers(SCALE_GRIDS, arm, seed)
+
+
+HE = math.sqrt(2.0)
+#: Name -> the function and the scale of its weights: He's for the ReLU family, Xavier's for tanh and sine (1, between
+#: layers of one width), four times that for the sigmoid, LeCun's for SELU, and sqrt(gain_of(f)) for the others.
+FITTING = {
+    "ReLU": (relu, HE),
+    "leaky ReLU": (leaky_relu(0.01), HE),
+    "PReLU": (PReLU, HE),
+    "ELU": (elu(1.0), 1.2449),
+    "SELU": (selu, 1.0),
+    "Swish": (swish(1.0), 1.6768),
+    "GELU": (gelu_tanh, 1.5335),
+    "tanh": (tanh, 1.0),
+    "sine": (sine, 1.0),
+    "sigmoid": (sigmoid, 4.0),
+}
+SHALLOW_GRIDS = {name: (f, (scale,), (0.05, 0.1, 0.2, 0.3, 0.5, 1)) for name, (f, scale) in FITTING.items()} | {
+    "SELU": (selu, (1.0,), (0.02, 0.05, 0.1, 0.2)),
+    "sigmoid": (sigmoid, (4.0,), (0.5, 1, 2, 3, 5, 10)),
+}
+
+
+@record("04.shallow", arms=arms_of(SHALLOW_GRIDS), seeds=range(10))
+def shallow_runs(arm, seed):
+    """Ten activations, each with the weights that fit it."""
+    return of_three_layers(SHALLOW_GRIDS, arm, seed)
+
+
+DEEP_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+DEEP_GRIDS = {
+    "ReLU": (relu, (1.19, 1.41, 1.68), DEEP_RATES),
+    "leaky ReLU": (leaky_relu(0.01), (1.19, 1.41, 1.68), DEEP_RATES),
+    "ELU": (elu(1.0), (1.05, 1.24, 1.48), DEEP_RATES),
+    "SELU": (selu, (0.84, 1, 1.19), (0.005, 0.01, 0.02, 0.05, 0.1)),
+    "Swish": (swish(1.0), (1.41, 1.68, 1.99), DEEP_RATES),
+    "GELU": (gelu_tanh, (1.41, 1.53, 1.7, 1.9), DEEP_RATES),
+    "sine": (sine, (0.84, 1, 1.19, 1.41), DEEP_RATES),
+    "tanh": (tanh, (1, 1.41, 1.68, 2), DEEP_RATES),
+    "tanh + 1": (shifted(tanh, 1.0), (1.41, 2, 2.8), (0.01, 0.03, 0.1, 0.3)),
+    "sigmoid − 1/2": (shifted(sigmoid, -0.5), (2.8, 4, 5.6, 8), (0.1, 0.3, 1, 3)),
+    "sigmoid": (sigmoid, (6, 8.5, 12), (0.03, 0.1, 0.3, 1, 3)),
+    "sigmoid, biases": (sigmoid, (4, 5.6, 8), (0.03, 0.1, 0.3, 1, 3)),
+}
+
+
+@record("04.deep", arms=arms_of(DEEP_GRIDS), seeds=range(10))
+def deep_runs(arm, seed):
+    """Twelve hidden layers of 48 units; activation, scale of the weights and learning rate are those of the arm.
+
+    "sigmoid, biases" starts with biases that take the mean of 1/2 away: b = -1/2 for each weight into the unit.
+    """
+    name, scale, rate = arm.rsplit(", ", 2)
+    f = DEEP_GRIDS[name][0]
+
+    def make(rng):
+        network = mlp((64, *(48,) * 12, 10), f, scaled(float(scale)), rng, dtype=np.float64)
+        if name == "sigmoid, biases":
+            for layer in network.layers[2::2]:
+                layer.b.value[...] = -0.5 * layer.W.value.sum(axis=0)
         return network
 
-    x, y = some_digits()
-    silent, curves = [], []
-    for s in seeds:
-        _, network, curve = _run(build, learning_rate, s, epochs, x, y, softmax_cross_entropy, 50)
-        with np.errstate(all="ignore"):
-            silent.append([silent_fraction(z) for z in pre_activations(network, x)])
-        curves.append(curve)
-    return np.array(silent), np.array(curves)
+    return wrong_after(make, float(rate), seed)
 
 
-WEIGHT_SHAPES = ("normal", "uniform", "±1")
+class Gated(Layer):
+    """out = u * f(v) for x = [u, v], halves of the last axis: a gated unit, SwiGLU with f = swish   (Shazeer 2020).
 
-
-def selu_layers(weights="normal", factor=1.0, mean=0.0, std=1.0, n_layers=50, width=256, n=200, seed=0):
-    """Mean, standard deviation and kurtosis of the signal after each of n_layers SELU layers.
-
-    ``weights``: the shape of their distribution, with mean 0 and standard deviation ``factor`` / sqrt(width).
-
-    Returns
-    -------
-    array (n_layers + 1, 3); row 0 is the input, normal with the given mean and std
+    x (N, 2 D) -> out (N, D)
     """
-    a = np.random.default_rng(seed).normal(mean, std, (n, width))
-    layers = _unit_weights(weights, n_layers, width, seed + 1)
-    rows = [_moments(a)]
-    for W in layers:
-        a = selu(a @ (W * (factor / math.sqrt(width))))
-        rows.append(_moments(a))
-    return np.array(rows)
+
+    def __init__(self, f):
+        self.f = f
+
+    def out_shape(self, shape):
+        if not shape or (shape[-1] not in (None, ...) and shape[-1] % 2):
+            raise self.refusal("(N, 2 D)", shape)
+        return (*shape[:-1], None if shape[-1] in (None, ...) else shape[-1] // 2)
+
+    def compute(self, x, training):
+        u, v = np.split(x, 2, axis=-1)
+        return u * self.f(v)
+
+    def pull_back(self, dout, input_gradient):
+        u, v = np.split(self.x, 2, axis=-1)
+        return np.concatenate([dout * self.f(v), dout * u * self.f.derivative(v)], axis=-1)
 
 
-def _moments(a):
-    """Mean, standard deviation, and kurtosis (3 for a normal distribution)."""
-    mean = float(a.mean())
-    square = (a - mean) ** 2
-    variance = float(square.mean())
-    return mean, math.sqrt(variance), float((square**2).mean()) / variance**2
+GATED_GRIDS = {
+    name: (f, (scale,), (0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
+    for name, f, scale in (
+        ("ReLU", Activation(relu), HE),
+        ("GELU", Activation(gelu_tanh), 1.5335),
+        ("tanh", Activation(tanh), 1.0),
+        ("SwiGLU", Gated(swish(1.0)), 1.6768),
+    )
+}
 
 
-@functools.cache
-def _unit_weights(weights, n_layers, width, seed):
-    """Weights (n_layers, width, width) of mean 0 and variance 1."""
-    rng, shape = np.random.default_rng(seed), (n_layers, width, width)
-    if weights == "normal":
-        return rng.normal(size=shape)
-    if weights == "uniform":
-        return rng.uniform(-math.sqrt(3.0), math.sqrt(3.0), shape)
-    return rng.integers(0, 2, shape) * 2.0 - 1.0
+def residual_network(name, scale, rng, width=48, hidden=96, blocks=4):
+    """Blocks x + W2 f(W1 LayerNorm(x)), as in a transformer, of the activation called ``name``.
+
+    A gated unit reads two numbers, so its blocks have two thirds of the hidden units and as many parameters.
+    """
+    hidden = 2 * hidden // 3 if name == "SwiGLU" else hidden
+    wide = 2 * hidden if name == "SwiGLU" else hidden
+
+    def block():
+        between = copy.deepcopy(GATED_GRIDS[name][0])
+        return Residual(LayerNorm(width), Dense(width, wide, scaled(scale)), between, Dense(hidden, width, scaled(1.0)))
+
+    first, last = Dense(64, width, scaled(1.0)), Dense(width, 10, xavier_normal)
+    return Sequential(first, *(block() for _ in range(blocks)), LayerNorm(width), last, rng=rng, dtype=np.float64)
+
+
+@record("04.gated", arms=arms_of(GATED_GRIDS), seeds=range(10))
+def gated_runs(arm, seed):
+    """Four residual blocks with normalization; activation and learning rate are those of the arm."""
+    name, scale, rate = arm.rsplit(", ", 2)
+    return wrong_after(lambda rng: residual_network(name, float(scale), rng), float(rate), seed)

@@ -1,13 +1,21 @@
 """Chapter 4's interactive figures: each frame a plain function of the settings."""
 
 import functools
+import math
 
 import numpy as np
 
 from nnlib import activations
-from nnlib.activations import Elementwise, selu, sigmoid, step
-from nnlib.course.chapter_04.experiments import dead_runs, selu_layers, signal
+from nnlib.activations import Elementwise, selu, step
+from nnlib.comparison import fit_or_diverge
+from nnlib.course.chapter_04.experiments import some_digits, streams
 from nnlib.course.words import number, size
+from nnlib.diagnostics import pre_activations, propagate, silent_fraction
+from nnlib.initializers import he_normal
+from nnlib.layers import Dense
+from nnlib.losses import softmax_cross_entropy
+from nnlib.network import mlp
+from nnlib.optimizers import SGD
 from nnlib.preprocessing import condition_number
 from nnlib.widgets import Bars, Field, Frame, Histogram, Lines
 
@@ -15,7 +23,7 @@ from nnlib.widgets import Bars, Field, Frame, Histogram, Lines
 GALLERY = {
     "identity": activations.identity,
     "binary step": step,
-    "sigmoid": sigmoid,
+    "sigmoid": activations.sigmoid,
     "hard sigmoid": activations.hard_sigmoid,
     "tanh": activations.tanh,
     "softsign": activations.softsign,
@@ -36,11 +44,15 @@ GAINS = {"1/(4n)": 0.25, "1/n": 1.0, "2/n": 2.0, "4/n": 4.0}
 EDGES = np.linspace(-3.0, 3.0, 31)
 
 
-def gallery_frame(activation, parameter, weights):
-    """One activation: its curve and derivative, and what 20 layers of it do to the digits and to an error sent back.
+def signal(f, gain, n_layers=20, width=100, n=100, seed=0):
+    """Send n digits, scaled to mean 0 and variance 1, through layers of f: `propagate`."""
+    x = some_digits()[0][:n].astype(np.float64)
+    x = (x - x.mean()) / x.std()
+    return propagate(f, x, gain, n_layers=n_layers, width=width, rng=np.random.default_rng(seed))
 
-    activation: a key of GALLERY; parameter: 1 to 4, which of its four values; weights: a key of GAINS.
-    """
+
+def gallery_frame(activation, parameter, weights):
+    """A key of GALLERY, which of its parameter's four values (1 to 4), a key of GAINS: curve, slope, twenty layers."""
     f, setting = _member(activation, parameter)
     z = np.linspace(-4.0, 4.0, 81)
     a, slope = f(z), f.derivative(z)
@@ -160,6 +172,32 @@ def zigzag_frame(mean, batch, rate):
     )  # fmt: skip
 
 
+@functools.cache
+def dead_runs(activation, learning_rate, bias=0.0, seeds=range(5), epochs=5):
+    """Train 64-64-64-64-10 on the digits; per seed the silent share of each hidden layer afterwards, and the losses.
+
+    Returns
+    -------
+    silent (seeds, 3), curves (seeds, epochs)
+    """
+    f = {"ReLU": activations.relu, "leaky ReLU": activations.leaky_relu(0.1)}[activation]
+
+    def build(rng):
+        network = mlp((64, 64, 64, 64, 10), f, he_normal, rng)
+        for layer in network.layers[:-1]:
+            if isinstance(layer, Dense):
+                layer.b.value[...] = bias
+        return network
+
+    silent, curves = [], []
+    for weights, order in map(streams, seeds):
+        network, budget = build(weights), {"epochs": epochs, "batch_size": 50, "rng": order}
+        curves.append(fit_or_diverge(network, softmax_cross_entropy, SGD(learning_rate), some_digits(), **budget))
+        with np.errstate(all="ignore"):
+            silent.append([silent_fraction(z) for z in pre_activations(network, some_digits()[0])])
+    return np.array(silent), np.array(curves)
+
+
 def dead_frame(learning_rate, bias, activation):
     """How many units are silent for every digit after five epochs, and whether the network learned."""
     silent, curves = dead_runs(activation, learning_rate, bias)
@@ -183,12 +221,52 @@ def dead_frame(learning_rate, bias, activation):
                 title="units that never speak", colors=["series0"],
             ),
             Lines(
-                *curves, x=np.arange(1.0, curves.shape[1] + 1), labels=["seed 0", "seed 1", "seed 2"],
+                *curves, x=np.arange(1.0, curves.shape[1] + 1), labels=[f"seed {s}" for s in range(len(curves))],
                 y_range=(0.0, 3.0), x_label="epoch", y_label="training loss (nats)", title="did they learn?",
             ),
         ],
         text=text,
     )  # fmt: skip
+
+
+WEIGHT_SHAPES = ("normal", "uniform", "±1")
+
+
+def selu_layers(weights="normal", factor=1.0, mean=0.0, std=1.0, n_layers=50, width=256, n=200, seed=0):
+    """Mean, standard deviation and kurtosis of the signal after each of n_layers SELU layers.
+
+    ``weights``: the shape of their distribution, with mean 0 and standard deviation ``factor`` / sqrt(width).
+
+    Returns
+    -------
+    array (n_layers + 1, 3); row 0 is the input, normal with the given mean and std
+    """
+    a = np.random.default_rng(seed).normal(mean, std, (n, width))
+    layers = _unit_weights(weights, n_layers, width, seed + 1)
+    rows = [_moments(a)]
+    for W in layers:
+        a = selu(a @ (W * (factor / math.sqrt(width))))
+        rows.append(_moments(a))
+    return np.array(rows)
+
+
+def _moments(a):
+    """Mean, standard deviation, and kurtosis (3 for a normal distribution)."""
+    mean = float(a.mean())
+    square = (a - mean) ** 2
+    variance = float(square.mean())
+    return mean, math.sqrt(variance), float((square**2).mean()) / variance**2
+
+
+@functools.cache
+def _unit_weights(weights, n_layers, width, seed):
+    """Weights (n_layers, width, width) of mean 0 and variance 1."""
+    rng, shape = np.random.default_rng(seed), (n_layers, width, width)
+    if weights == "normal":
+        return rng.normal(size=shape)
+    if weights == "uniform":
+        return rng.uniform(-math.sqrt(3.0), math.sqrt(3.0), shape)
+    return rng.integers(0, 2, shape) * 2.0 - 1.0
 
 
 def selu_frame(weights, factor, start):
