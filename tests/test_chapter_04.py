@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from nnlib.activations import elu, gelu, relu, sigmoid, swish, tanh
+from nnlib.comparison import Unfair
 from nnlib.course import chapter_04 as ch
 from nnlib.diagnostics import gain_of
-from nnlib.initializers import he_normal
+from nnlib.gradcheck import numerical_gradient
 from nnlib.layers import Dense
-from nnlib.losses import softmax_cross_entropy
-from nnlib.network import mlp
 from nnlib.widgets import Frame
 
 
@@ -36,12 +35,6 @@ def test_the_shifted_sigmoid_is_half_a_tanh_of_half_the_argument():
     np.testing.assert_allclose(ch.shifted(sigmoid, -0.5)(z), tanh(z / 2) / 2, atol=1e-15)
 
 
-def test_straight_through_steps_forward_and_lies_backward():
-    f, z = ch.straight_through(), np.array([-2.0, -1.0, -0.1, 0.0, 0.5, 1.0, 1.1])
-    np.testing.assert_array_equal(f(z), [0, 0, 0, 1, 1, 1, 1])
-    np.testing.assert_array_equal(f.derivative(z), [0, 1, 1, 1, 1, 1, 0])
-
-
 @pytest.mark.parametrize("f", [relu, gelu, swish(1.0)])
 def test_matched_weights_keep_the_signal_level_for_some_layers_and_others_do_not(f):
     size = {k: np.hypot(s.mean, s.std)[6] for k in (0.5, 1.0) for s in [ch.signal(f, k * gain_of(f))]}
@@ -49,35 +42,78 @@ def test_matched_weights_keep_the_signal_level_for_some_layers_and_others_do_not
     assert size[0.5] < 0.25
 
 
-def test_opposed_cosines_see_a_pair():
-    W = np.random.default_rng(0).normal(size=(6, 3))
-    np.testing.assert_allclose(ch.most_opposed_cosine(np.column_stack([W, -2 * W[:, 1]]))[[1, 3]], -1.0)
+def test_a_gated_unit_is_a_product_and_its_gradients_are_exact():
+    rng = np.random.default_rng(0)
+    layer = ch.Gated(swish(1.0)).initialize(rng, np.float64)
+    x, dout = rng.normal(size=(5, 6)), rng.normal(size=(5, 3))
+    np.testing.assert_allclose(layer.forward(x), x[:, :3] * swish(1.0)(x[:, 3:]))
+    measured = numerical_gradient(lambda x: float(np.sum(dout * layer.forward(x))), x)
+    layer.forward(x)
+    np.testing.assert_allclose(layer.backward(dout), measured, atol=1e-8)
+    assert layer.out_shape((8,)) == (4,)
+    with pytest.raises(ValueError, match=r"Gated\(\) takes x of shape \(N, 2 D\), got \(N, 5\)"):
+        layer.out_shape((5,))
 
 
-def test_the_best_of_a_grid_is_the_best_and_divergence_is_infinite():
-    best = ch.best_of_grid(
-        lambda rng: mlp((64, 8, 10), relu, he_normal, rng),
-        (1e-4, 0.3, 1e30),
-        seeds=(0, 1),
-        epochs=2,
-        train=ch.some_digits(200),
-    )
-    assert best.learning_rate == 0.3
-    assert best.curves.shape == (2, 2)
-    assert np.isinf(best.table[2]).all()
-    np.testing.assert_array_equal(best.losses, best.table[1])
-    x, y = ch.some_digits(200)
-    assert best.losses[0] == pytest.approx(softmax_cross_entropy(best.networks[0].predict(x), y)[0])
+def test_arms_of_blocks_have_about_as_many_parameters():
+    sizes = [ch.residual_network(name, 1.0, np.random.default_rng(0)).theta.size for name in ch.GATED_GRIDS]
+    assert max(sizes) / min(sizes) < 1.01
+
+
+def test_first_biases_take_the_mean_of_the_sigmoid_away(monkeypatch):
+    made = []
+    monkeypatch.setattr(ch.experiments, "wrong_after", lambda make, rate, seed: made.append(make) or {})
+    for arm in ("sigmoid, biases, 4, 1", "sigmoid − 1/2, 4, 1"):
+        ch.deep_runs.function(arm, 0)
+    one, other = (make(np.random.default_rng(3)) for make in made)
+    x = ch.some_digits(7)[0]
+    hidden = [last_hidden(network, x) for network in (one, other)]
+    np.testing.assert_allclose(hidden[0] - 0.5, hidden[1], atol=1e-12)
+
+
+def last_hidden(network, x):
+    """Outputs of the last hidden layer."""
+    for layer in network.layers[:-1]:
+        x = layer.forward(x)
+    return x
+
+
+# --- recorded results -------------------------------------------------------------------------------------------------
+
+
+class Fake:
+    """A record of one activation, two scales and three rates, whose mistakes are (scale - 2)^2 + (rate - best)^2."""
+
+    def __init__(self, best, scales=(1, 2, 4)):
+        self.results = {
+            f"a, b, {s}, {r}": {"wrong": np.full(5, (s - 2.0) ** 2 + (r - best) ** 2), "loss": np.full(5, 10.0 * r)}
+            for s in scales
+            for r in (1, 2, 3)
+        }
+        self.arms = list(self.results)
+
+
+def test_the_best_setting_is_found_and_brings_its_other_measure():
+    assert ch.at_best_rates(Fake(2))["a, b"][4.0] == pytest.approx(np.full(5, 4.0))
+    np.testing.assert_array_equal(ch.at_best(Fake(2))["a, b"], np.zeros(5))
+    np.testing.assert_array_equal(ch.at_best(Fake(2), "loss")["a, b"], np.full(5, 20.0))
+    assert ch.best_arm(Fake(2), "a, b") == "a, b, 2, 2"
+
+
+def test_a_best_rate_or_scale_at_the_edge_is_refused():
+    with pytest.raises(Unfair, match="the best rate, 3, stands at the edge"):
+        ch.at_best(Fake(3))
+    with pytest.raises(Unfair, match="stands at the edge of"):
+        ch.at_best(Fake(2, scales=(2, 4, 8)))
+    assert ch.at_best(Fake(2, scales=(2,)))["a, b"].max() == 0
+
+
+def test_no_recorded_arm_was_best_at_an_edge():
+    for recorded in (ch.scale_runs, ch.shallow_runs, ch.deep_runs, ch.gated_runs):
+        assert all(values.shape == (10,) for values in ch.at_best(recorded).values())
 
 
 # --- claims -------------------------------------------------------------------------------------------------------
-
-
-def test_weight_gradients_of_one_example_share_a_sign_where_inputs_do():
-    x, y = ch.some_digits(30)
-    for f, share in ((sigmoid, 1.0), (relu, 1.0), (tanh, 0.0)):
-        network = mlp((64, 30, 30, 10), f, he_normal, np.random.default_rng(2), dtype=np.float64)
-        assert ch.same_sign_share(network, x, y, layer=2) == share
 
 
 @pytest.mark.parametrize("weights", ch.WEIGHT_SHAPES)
@@ -168,11 +204,10 @@ def test_selu_frames_tell_the_fixed_point_from_the_rest(start):
 def test_initial_biases_reach_the_networks_of_the_dead_figure(monkeypatch):
     seen = []
 
-    def spy(build, *rest):
-        network = build(np.random.default_rng(0))
+    def spy(network, *rest, **budget):
         seen.append([float(layer.b.value[0]) for layer in network.layers if isinstance(layer, Dense)])
-        return 0.0, network, np.zeros(5)
+        return np.zeros(5)
 
-    monkeypatch.setattr(ch.experiments, "_run", spy)
+    monkeypatch.setattr(ch.frames, "fit_or_diverge", spy)
     ch.dead_runs.__wrapped__("ReLU", 0.1, -0.5, seeds=(0,))
     assert seen == [[-0.5, -0.5, -0.5, 0.0]]

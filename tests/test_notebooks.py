@@ -21,7 +21,6 @@ import quiz
 LONGEST_CELL = 25  # lines
 LONGEST_ASIDE = 35  # lines of a cell that is folded, asks or claims
 CODE_CELLS = (18, 35)  # that teach: not those of exercises, folded ones, and claims, which compute nothing
-LONGER = {"04_activations": 45}
 WORDS = (3000, 4500)  # without quiz and exercises
 WORDIER = {"04": 6000, "07": 6000, "11": 6000, "12": 6000, "15": 6000}
 EXERCISES = (6, 8)
@@ -32,16 +31,7 @@ MINUTES = {"word": 1 / 200, "figure": 2, "exercise": 5}  # what a reader takes
 COLUMNS = re.compile(r"\bW(\^\{?\\?\w+\}?)? ?[xa]\b|\bW\d?\.T @|\bW\d? @ [xa]\b")  # an example as a column
 
 # Chapters in an earlier form, and the laws that they do not keep yet. A law that is kept has to leave this list.
-UNMENDED = {
-    "04_activations": {
-        "pairs_each_exercise_with_a_solution",
-        "spreads_the_right_answers_over_the_letters",
-        "lets_the_reader_do_something",
-        "refutes_common_mistakes",
-        "tells_the_time_it_takes",
-        "writes_examples_in_rows",
-    },
-}
+UNMENDED = {}
 INTERACTIVE = 2
 SHORTEST_ALT = 20  # characters
 EXERCISE_TAGS = {"exercise-stub", "exercise-solution"}
@@ -206,10 +196,10 @@ def describes_its_figures(notebook):
             yield f"code cell {number} draws a figure whose alt text says nothing: {alt!r}"
 
 
-def has_the_length_of_a_chapter(notebook, longest=CODE_CELLS[1]):
+def has_the_length_of_a_chapter(notebook):
     teaching = [cell for cell in code_cells(notebook) if not tags(cell) & EXERCISE_TAGS and not aside(cell)]
-    if not CODE_CELLS[0] <= len(teaching) <= longest:
-        yield f"has {len(teaching)} code cells that teach, which is not within {CODE_CELLS[0]} to {longest}"
+    if not CODE_CELLS[0] <= len(teaching) <= CODE_CELLS[1]:
+        yield f"has {len(teaching)} code cells that teach, which is not within {CODE_CELLS[0]} to {CODE_CELLS[1]}"
     if sum(interactive(cell) for cell in code_cells(notebook)) < INTERACTIVE:
         yield f"has fewer than {INTERACTIVE} interactive figures"
 
@@ -344,7 +334,7 @@ def test_the_book_has_notebooks_and_they_are_there():
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_notebook(path, law):
-    options = {"longest": LONGER[path.stem]} if law is has_the_length_of_a_chapter and path.stem in LONGER else {}
+    options = {}
     if law is has_as_many_words_as_a_chapter and path.stem[:2] in WORDIER:
         options = {"most": WORDIER[path.stem[:2]]}
     found = list(law(read(path), **options))

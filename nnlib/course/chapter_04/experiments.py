@@ -62,29 +62,32 @@ def learned_slopes(decay=0.0, seeds=range(5), epochs=10, learning_rate=0.2):
     found = []
     for weights, order in map(streams, seeds):
         network = mlp((64, 64, 64, 64, 10), lambda: PReLU(64), he_normal, weights)
-        rule = {"epochs": epochs, "penalty": penalty, "rng": order, **BUDGET}
-        fit(network, softmax_cross_entropy, SGD(learning_rate), some_digits(), **rule)
+        rule = {"epochs": epochs, "penalty": penalty, **BUDGET}
+        fit(network, softmax_cross_entropy, SGD(learning_rate), some_digits(), rng=order, **rule)
         found.append([layer.slope.value.mean() for layer in network.layers[1::2]])
     return np.array(found)
 
 
-def wrong_under_noise(name, rate, levels, seeds=range(5)):
-    """Percent wrong among new writers' digits with normal noise of each standard deviation, shape (seeds, levels)."""
-    (x, y), (f, scale), found = digits().validation, FITTING[name], []
-    noise = np.random.default_rng(9).normal(size=x.shape).astype(np.float32)
+def trained(name, rate, seeds=range(5), epochs=15):
+    """Networks of three hidden layers of 64 units that have learned the digits, one a seed."""
+    (f, scale), networks = FITTING[name], []
     for weights, order in map(streams, seeds):
-        network = mlp((64, 64, 64, 64, 10), f, scaled(scale), weights)
-        fit(network, softmax_cross_entropy, SGD(rate), some_digits(), epochs=15, rng=order, **BUDGET)
-        found.append([100 - 100 * accuracy(network.predict(x + level * noise), y) for level in levels])
-    return np.array(found)
+        networks.append(mlp((64, 64, 64, 64, 10), f, scaled(scale), weights))
+        fit(networks[-1], softmax_cross_entropy, SGD(rate), some_digits(), epochs=epochs, rng=order, **BUDGET)
+    return networks
+
+
+def wrong_under_noise(networks, levels):
+    """Percent wrong among new writers' digits with normal noise of each standard deviation, shape (seeds, levels)."""
+    x, y = digits().validation
+    noise = np.random.default_rng(9).normal(size=x.shape).astype(np.float32)
+    return 100 - 100 * np.array([[accuracy(net.predict(x + level * noise), y) for level in levels] for net in networks])
 
 
 def eight_or_not(seeds=range(5), epochs=15):
-    """Train one sigmoid unit a seed to tell eights from other digits, and ask it about new writers.
+    """Train one sigmoid unit a seed to tell eights from other digits, and ask it about new writers' N digits.
 
-    Returns
-    -------
-    p (seeds, N), the predicted probabilities of an eight, and yes (N,), whether it is one
+    Returns p (seeds, N), the predicted probabilities of an eight, and yes (N,), whether it is one.
     """
     (x, y), new, p = some_digits(), digits().validation, []
     for weights, order in map(streams, seeds):
@@ -98,9 +101,7 @@ def eight_or_not(seeds=range(5), epochs=15):
 def ink_task():
     """Predict the mean ink in the 7th column of a digit, never negative, from its first six columns.
 
-    Returns
-    -------
-    train, validation: pairs (x (N, 48), target (N, 1)), both in 0..1
+    Returns train and validation, pairs (x (N, 48), target (N, 1)), all in 0..1.
     """
 
     def part(x):
@@ -215,10 +216,10 @@ DEEP_GRIDS = {
     "GELU": (gelu_tanh, (1.41, 1.53, 1.7, 1.9), DEEP_RATES),
     "sine": (sine, (0.84, 1, 1.19, 1.41), DEEP_RATES),
     "tanh": (tanh, (1, 1.41, 1.68, 2), DEEP_RATES),
-    "tanh + 1": (shifted(tanh, 1.0), (1.41, 2, 2.8), (0.01, 0.03, 0.1, 0.3)),
-    "sigmoid − 1/2": (shifted(sigmoid, -0.5), (2.8, 4, 5.6, 8), (0.1, 0.3, 1, 3)),
-    "sigmoid": (sigmoid, (6, 8.5, 12), (0.03, 0.1, 0.3, 1, 3)),
-    "sigmoid, biases": (sigmoid, (4, 5.6, 8), (0.03, 0.1, 0.3, 1, 3)),
+    "tanh + 1": (shifted(tanh, 1.0), (1.41, 2, 2.8, 4), (0.005, 0.01, 0.02, 0.05, 0.1)),
+    "sigmoid − 1/2": (shifted(sigmoid, -0.5), (4, 5.6, 8), (0.2, 0.5, 1, 2, 4)),
+    "sigmoid": (sigmoid, (6, 8.5, 12), (0.05, 0.1, 0.2, 0.5, 1)),
+    "sigmoid, biases": (sigmoid, (4, 5.6, 8), (0.1, 0.2, 0.5, 1, 2)),
 }
 
 
