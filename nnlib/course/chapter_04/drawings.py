@@ -1,6 +1,5 @@
 """Chapter 4's still figures, and the recorded results as they need them."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from nnlib.activations import ELEMENTWISE
@@ -58,9 +57,8 @@ def best_arm(recorded, name):
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def draw_scales(found, ax=None):
+def draw_scales(found, ax):
     """Percent wrong over the scale of the first weights, a line for each name.  found: {name: {scale: (seeds,)}}"""
-    ax = plt.subplots(figsize=(5.6, 3.4))[1] if ax is None else ax
     for i, (name, scales) in enumerate(found.items()):
         runs = np.array(list(scales.values())).T
         spread(np.log2(list(scales)), runs, ax, label=name, name=f"series{i}")
@@ -74,27 +72,23 @@ def draw_scales(found, ax=None):
     return ax
 
 
-def draw_wrong(panels, height=0.26):
-    """Panels of `plot_runs`, one above the other, on one axis of percent.  panels: {title: {label: (seeds,)}}"""
-    rows = [len(runs) for runs in panels.values()]
-    size = (5.6, height * sum(rows) + 0.75 * len(rows))
-    _, axes = plt.subplots(len(rows), 1, figsize=size, sharex=True, squeeze=False, height_ratios=rows)
-    for (title, runs), ax in zip(panels.items(), axes[:, 0]):
+def draw_wrong(panels, axes):
+    """`plot_runs` of each panel, one above the other, on one axis of percent.  panels: {title: {label: (seeds,)}}"""
+    for (title, runs), ax in zip(panels.items(), axes, strict=True):
         plot_runs(runs, ax, x_label="", log=True)
         ax.set_title(title, fontsize=9)
         ax.minorticks_off()
     largest = max(values.max() for runs in panels.values() for values in runs.values())
     ticks = [t for t in (2, 3, 4, 5, 7, 10, 20, 40, 90) if t < 1.3 * largest]
-    axes[-1, 0].set(xlabel="wrong among new writers' digits (%)", xticks=ticks, xticklabels=ticks)
-    return axes[:, 0]
+    axes[-1].set(xlabel="wrong among new writers' digits (%)", xticks=ticks, xticklabels=ticks)
+    return axes
 
 
-def draw_calibration(said, seen, thresholds, costs):
+def draw_calibration(said, seen, thresholds, costs, axes):
     """Share of eights over predicted probability, one line a seed, and below it the cost of each threshold.
 
     said, seen (seeds, bins); costs: {factor of a miss: (seeds, thresholds)}
     """
-    _, axes = plt.subplots(2, 1, figsize=(5.2, 5.6))
     axes[0].plot([0, 1], [0, 1], color=color("muted"), linestyle=":")
     axes[0].plot(said.T, seen.T, "o-", color=color("validation"), alpha=0.7)
     axes[0].set(xlabel="predicted probability", ylabel="share of eights")
@@ -105,9 +99,8 @@ def draw_calibration(said, seen, thresholds, costs):
     return axes
 
 
-def draw_maxout(x, approximations):
+def draw_maxout(x, approximations, axes):
     """x² and its approximations by straight pieces.  x (n,), approximations: {number of pieces: (n,)}"""
-    _, axes = plt.subplots(1, len(approximations), figsize=(5.6, 2.2), sharey=True)
     for ax, (k, a) in zip(axes, approximations.items()):
         ax.plot(x, x**2, color=color("muted"), linestyle=":", label="x²")
         ax.plot(x, a, color=color("value"), label="Maxout")
@@ -116,23 +109,21 @@ def draw_maxout(x, approximations):
     return axes
 
 
-def draw_all():
-    """Every elementwise activation of nnlib with its derivative, in one grid."""
-    fig, axes = plt.subplots(7, 3, figsize=(5.6, 11.5), sharex=True, sharey=True)
+def draw_all(axes):
+    """Every elementwise activation of nnlib with its derivative, in a grid of axes."""
     for ax in axes.flat[len(ELEMENTWISE) :]:
         ax.axis("off")
     for f, ax in zip(ELEMENTWISE.values(), axes.flat):
         plot_elementwise(f, ax, low=-4, high=4, legend=False)
         ax.set(ylim=(-2, 4), xlabel="", ylabel="")
         ax.set_title(str(f).replace("_", " "), fontsize=9)
-    fig.supxlabel("pre-activation z")
-    fig.supylabel("value (solid) and derivative (dashed)")
+    axes.flat[0].figure.supxlabel("pre-activation z")
+    axes.flat[0].figure.supylabel("value (solid) and derivative (dashed)")
     return axes
 
 
-def draw_step(panels):
+def draw_step(panels, axes):
     """Regions of classifiers on two moons, side by side.  panels: {title: (predict, x, y)}"""
-    _, axes = plt.subplots(1, len(panels), figsize=(5.6, 2.7), sharey=True)
     for ax, (title, (predict, x, y)) in zip(axes, panels.items()):
         plot_decision(predict, x, y, ax)
         ax.set_title(title, fontsize=9)
