@@ -10,7 +10,7 @@ NOTATION = contents.ROOT / "reference" / "notation.md"
 FIRST = {"letter", "symbol", "sign"}  # how the first column of a table of letters is called
 
 # Chapters whose table is not yet a part of the alphabet. One that is has to leave this list.
-UNMENDED = {"04_activations"}
+UNMENDED = set()
 
 
 def plain(text):

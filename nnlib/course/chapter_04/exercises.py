@@ -201,29 +201,29 @@ def _softmax_clipped(z):
         (np.ones(3), np.array([0.0, 2.0, -1.0]), np.array([-1.0, 0.0, 3.0])),
     ],
 )
-def swiglu_backward(da, u, v):
-    s = sigmoid(v)
-    return da * v * s, da * u * (s + v * s * (1.0 - s))
+def swiglu_backward(da, z1, z2):
+    s = sigmoid(z2)
+    return da * z2 * s, da * z1 * (s + z2 * s * (1.0 - s))
 
 
-swiglu_backward.mistake("the product rule: the gradient of u holds the other factor, swish(v), and that of v holds u")(
-    lambda da, u, v: (da * u, da * swish(1.0).derivative(v))
+swiglu_backward.mistake(
+    "the product rule: the gradient of z1 holds the other factor, swish(z2), and that of z2 holds z1"
+)(lambda da, z1, z2: (da * z1, da * swish(1.0).derivative(z2)))
+swiglu_backward.mistake("the gradient of z2 needs the derivative of swish, not swish itself")(
+    lambda da, z1, z2: (da * swish(1.0)(z2), da * z1 * swish(1.0)(z2))
 )
-swiglu_backward.mistake("the gradient of v needs the derivative of swish, not swish itself")(
-    lambda da, u, v: (da * swish(1.0)(v), da * u * swish(1.0)(v))
+swiglu_backward.mistake("that is the derivative of the sigmoid: z2 σ(z2) is a product and has two terms")(
+    lambda da, z1, z2: (da * swish(1.0)(z2), da * z1 * sigmoid(z2) * (1.0 - sigmoid(z2)))
 )
-swiglu_backward.mistake("that is the derivative of the sigmoid: v σ(v) is a product and has two terms")(
-    lambda da, u, v: (da * swish(1.0)(v), da * u * sigmoid(v) * (1.0 - sigmoid(v)))
+swiglu_backward.mistake("the two gradients are interchanged: return that of z1 first")(
+    lambda da, z1, z2: swiglu_backward(da, z1, z2)[::-1]
 )
-swiglu_backward.mistake("the two gradients are interchanged: return that of u first")(
-    lambda da, u, v: swiglu_backward(da, u, v)[::-1]
-)
-swiglu_backward.other_way(lambda da, u, v: (da * swish(1.0)(v), da * u * swish(1.0).derivative(v)))
+swiglu_backward.other_way(lambda da, z1, z2: (da * swish(1.0)(z2), da * z1 * swish(1.0).derivative(z2)))
 swiglu_backward.other_way(
-    lambda da, u, v: (da * v / (1.0 + np.exp(-v)), da * u * sigmoid(v) * (1.0 + v * (1.0 - sigmoid(v))))
+    lambda da, z1, z2: (da * z2 / (1.0 + np.exp(-z2)), da * z1 * sigmoid(z2) * (1.0 + z2 * (1.0 - sigmoid(z2))))
 )
 swiglu_backward.cheat("this leaves da out: it is right only where the gradient from above is 1")(
-    lambda da, u, v: swiglu_backward(np.ones_like(da), u, v)
+    lambda da, z1, z2: swiglu_backward(np.ones_like(da), z1, z2)
 )
 
 
