@@ -148,7 +148,11 @@ def claims(app):
     tested = [row for row in measured if row["section"]]
 
     def line(row):
-        share = f"held for {row['held']} of {row['runs']} other seeds" if row["random"] == "yes" else "no chance in it"
+        share = (
+            f"held for {row['held']} of {row['runs']} other seeds"
+            if row["random"] == "yes"
+            else "the same for each seed"
+        )
         return f"{row['sentence']} *({share})* {{section}}`{row['section']}`"
 
     def entries(mine):

@@ -58,6 +58,16 @@ def test_the_number_comes_from_the_environment(monkeypatch):
         shift_from_environment()
 
 
+def test_texts_count_among_the_results_of_a_claim():
+    from nnlib.course.claims import digest
+
+    def of(gates):
+        return digest({"In": ["claim('a', 'b', set(gates) <= {'AND'})"], "gates": gates})
+
+    assert len({of(["AND", "OR"]), of(["AND", "AND"]), of({"AND": 1}), of(np.array(["OR"]))}) == 4
+    assert of({"AND", "OR", "XOR"}) == of({"XOR", "OR", "AND"})
+
+
 CELLS = """\
 import numpy as np
 from nnlib.course import claim
@@ -107,4 +117,23 @@ def test_every_claim_of_the_chapters_was_tried_with_other_seeds():
     }
     table = contents.read_table("reference/claims.csv")
     assert made == {(row["document"], row["id"]) for row in table}
+    assert [row["id"] for row in table if int(row["runs"]) < 20] == []
     assert [row["id"] for row in table if int(row["held"]) < seeds.SHARE * int(row["runs"])] == []
+
+
+def test_the_sentences_on_the_page_are_those_of_the_chapters():
+    """After a change of a claim: `make seeds`."""
+    table = contents.read_table("reference/claims.csv")
+    for path in contents.toc_notebooks():
+        cells = [cell for cell in json.loads(path.read_text("utf8"))["cells"] if cell["cell_type"] == "code"]
+        printed = {
+            line
+            for cell in cells
+            for output in cell["outputs"]
+            if output["output_type"] == "stream"
+            for line in "".join(output["text"]).splitlines()
+        }
+        rows = [
+            row for row in contents.read_table("reference/claims.csv") if row["document"] == seeds.document_of(path)
+        ]
+        assert [row["sentence"] for row in rows if row["sentence"] not in printed] == []

@@ -80,12 +80,11 @@ def falsify(cell, statement, namespace):
 
 
 def digest(namespace):
-    """A hash of all numbers that the running cell names: another one under another seed, where they are random."""
+    """A hash of all numbers and texts that the running cell names: another one where another seed changes them."""
     cell = namespace.get("In", [""])[-1]  # IPython keeps the sources of the cells there
     found = _copies_of(_names(cell), namespace)
-    return hashlib.sha256(
-        "".join(f"{name}={[a.tobytes() for a in _numbers(found[name])]}" for name in sorted(found)).encode()
-    ).hexdigest()[:12]
+    content = [(name, [a.tobytes() for a in _numbers(found[name])], _texts(found[name])) for name in sorted(found)]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 def claimed(cell):
@@ -128,6 +127,18 @@ def _numbers(value, seen=None):
         return [np.asarray(value, float)]
     except (TypeError, ValueError):
         return []
+
+
+def _texts(value):
+    """All texts in a result of lists, sets and dictionaries."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, np.ndarray):
+        value = value.ravel().tolist() if value.dtype.kind in "OU" else []
+    found = [text for part in value for text in _texts(part)] if isinstance(value, list | tuple | set) else []
+    return sorted(found) if isinstance(value, set) else found
 
 
 def _oddities(value):
