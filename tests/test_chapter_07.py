@@ -1,0 +1,125 @@
+"""Laws of chapter 7: its experiments, and what its figures say."""
+
+import numpy as np
+import pytest
+
+from nnlib.course import chapter_07 as ch
+from nnlib.course import ward
+from nnlib.gradcheck import relative_error
+
+
+def test_descent_multiplies_each_direction_by_one_minus_rate_times_curvature():
+    curvatures = np.array([0.5, 3.0])
+    path = ch.descend(curvatures, (2.0, -1.0), 0.2, 5)
+    np.testing.assert_allclose(path, (1 - 0.2 * curvatures) ** np.arange(6)[:, None] * [2.0, -1.0])
+
+
+def test_a_tiny_distance_grows_above_the_stable_rate_and_shrinks_below():
+    run, _, top = ch.trained(0)
+    before = run.network.theta.copy()
+    assert ch.distance_growth(run, 0.8 * 2 / top[0]) < 1.0 < ch.distance_growth(run, 1.3 * 2 / top[0])
+    np.testing.assert_array_equal(run.network.theta, before)
+
+
+def test_the_two_steepest_directions_are_orthonormal_and_the_first_has_the_top_curvature():
+    run, vectors, top = ch.trained(0)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(2), atol=1e-3)
+    assert top[0] == pytest.approx(ch.top_curvature(run.network, run.x, run.y, 0, iterations=40), rel=1e-3)
+    assert top[0] > top[1] > 0
+
+
+@pytest.mark.parametrize("plane", ch.PLANES)
+def test_a_plane_has_two_orthonormal_directions(plane):
+    directions = ch.plane_of(plane)
+    np.testing.assert_allclose(directions @ directions.T, np.eye(2), atol=1e-3)
+
+
+def test_the_noise_of_all_examples_is_zero_and_of_one_the_spread():
+    gradients = np.random.default_rng(0).normal(size=(9, 4))
+    assert ch.measured_noise(gradients, 9, np.random.default_rng(1)) < 1e-12
+    spread = np.sqrt(gradients.var(axis=0).sum())
+    assert ch.measured_noise(gradients, 1, np.random.default_rng(1), 4000) == pytest.approx(spread, rel=0.05)
+
+
+def test_batches_of_everything_are_gradient_descent_and_arrive():
+    above = ch.excess(lambda step: 0.5, 200, 60, seed=0)
+    assert np.all(np.diff(above[:20]) < 0)
+    assert above[-1] < 1e-12
+
+
+def test_the_saddle_has_no_gradient_and_its_digits_shares():
+    network, x, y = ch.at_the_saddle(1)
+    _, gradient = ch.gradient_of(network, ch.SMOOTHED, x, y)
+    assert np.abs(gradient).max() < 1e-14
+
+
+def test_the_hessian_is_the_derivative_of_the_gradient():
+    network = ch.digit_network(0, width=2)
+    x, y = ch.some_digits(7, 0)
+    H = ch.hessian(network, ch.SMOOTHED, x, y)
+    v = np.random.default_rng(0).normal(size=len(H))
+    network.theta += 1e-5 * v
+    above = ch.gradient_of(network, ch.SMOOTHED, x, y)[1]
+    network.theta -= 2e-5 * v
+    below = ch.gradient_of(network, ch.SMOOTHED, x, y)[1]
+    assert relative_error(H @ v, (above - below) / 2e-5) < 1e-5
+
+
+def test_the_slopes_of_the_cliff_are_its_derivatives():
+    for place in ([0.7, 0.3], [1.2, -0.05], [2.0, 0.5]):
+        for k, e in enumerate(1e-6 * np.eye(2)):
+            measured = (ch.cliff(*(place + e))[0] - ch.cliff(*(place - e))[0]) / 2e-6
+            assert ch.cliff(*place)[1 + k] == pytest.approx(measured, rel=1e-5, abs=1e-9)
+
+
+def test_clipping_limits_every_step():
+    places, _ = ch.walk_at_the_cliff((1.6, 0.3), limit=0.3)
+    assert np.linalg.norm(np.diff(places, axis=0), axis=1).max() <= 0.3 * 0.3 + 1e-12
+
+
+@pytest.mark.parametrize("learning_rate", [0.1, 0.2, 0.25])
+def test_the_valley_says_what_its_path_does(learning_rate):
+    frame = ch.valley_frame(learning_rate)
+    path = ch.descend(ch.CURVATURES, ch.START, learning_rate, 20)
+    np.testing.assert_allclose(frame.panels[1].series[0], 0.5 * path**2 @ ch.CURVATURES)
+    assert f"to {frame.panels[1].series[0][-1]:.3g} in" in frame.text
+
+
+# --- the ward ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_illness_shows_its_own_sign_and_no_other_and_the_healthy_none():
+    for illness in (None, *ward.ILL):
+        seen = [name for name, sign in ward.SIGNS.items() if sign.seen(ward.chart(illness))[0]]
+        assert seen == ([illness] if illness else []), illness
+
+
+def test_every_patient_has_another_illness():
+    assert sorted(ch.PATIENTS.values()) == sorted(ward.ILL)
+    assert len(ch.PATIENTS) == 12
+
+
+@pytest.mark.parametrize("patient", list(ch.PATIENTS))
+def test_one_diagnosis_is_right(patient):
+    said = [ch.verdict(patient, diagnosis).split()[0] for diagnosis in ch.DIAGNOSES]
+    assert said.count("Right,") == 1
+    assert ch.DIAGNOSES[said.index("Right,")] == ch.PATIENTS[patient]
+
+
+def test_softmax_twice_is_the_gradient_of_its_loss_and_has_a_floor():
+    z = np.random.default_rng(0).normal(size=(3, 10))
+    labels = np.array([2, 0, 9])
+    value, dz = ward.softmax_twice(z, labels)
+    e = 1e-6 * np.random.default_rng(1).normal(size=z.shape)
+    measured = (ward.softmax_twice(z + e, labels)[0] - ward.softmax_twice(z - e, labels)[0]) / 2
+    assert np.sum(dz * e) == pytest.approx(measured, rel=1e-6)
+    best = ward.softmax_twice(1000.0 * np.eye(10), np.arange(10))[0]
+    assert best == pytest.approx(np.log(np.e + 9) - 1)
+    assert value > best
+
+
+def test_the_drawings_have_a_curve_or_row_for_each_part():
+    assert len(ch.draw_paths(np.ones((3, 5)), np.arange(5)).lines) == 3
+    assert len(ch.draw_escapes({"a": np.ones(4), "b": np.zeros(4)}).lines) == 2
+    ax = ch.draw_widths({"narrow": np.array([1.0, 2.0]), "wide": np.array([0.1, 0.2])})
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["narrow", "wide"]
