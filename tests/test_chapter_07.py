@@ -15,9 +15,11 @@ def test_descent_multiplies_each_direction_by_one_minus_rate_times_curvature():
 
 
 def test_a_tiny_distance_grows_above_the_stable_rate_and_shrinks_below():
-    run, _, top = ch.trained(0)
+    run, (steepest, _), top = ch.trained(0)
     before = run.network.theta.copy()
-    assert ch.distance_growth(run, 0.8 * 2 / top[0]) < 1.0 < ch.distance_growth(run, 1.3 * 2 / top[0])
+    limit = 2 / top[0]
+    assert ch.distance_growth(run, steepest, 0.8 * limit) < 0.8
+    assert ch.distance_growth(run, steepest, 1.3 * limit) > 1.1
     np.testing.assert_array_equal(run.network.theta, before)
 
 

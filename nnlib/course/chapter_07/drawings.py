@@ -1,10 +1,8 @@
 """Chapter 7's still figures."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import NullFormatter
 
-from nnlib.plotting import color, plot_curves, plot_runs, spread
+from nnlib.plotting import color, plot_curves, plot_runs, plt, spread
 
 
 def draw_noise(sizes, measured, predicted, ax=None):
@@ -70,7 +68,7 @@ def draw_widths(ends, ax=None):
     plot_runs(ends, ax, x_label="training loss at the end (nats)", log=True)
     values = np.concatenate(list(ends.values()))
     if values.max() > 6.0 * values.min():  # the numbers between the powers of ten would run into each other
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.xaxis.set_minor_formatter("")
     return ax
 
 

@@ -74,26 +74,24 @@ def top_curvature(network, x, y, seed, iterations=15):
     return found.largest
 
 
-def distance_growth(run, learning_rate, n_steps=60):
-    """By what factor a step at this rate changes a tiny distance between two descents, late in n_steps."""
+def distance_growth(run, direction, learning_rate, n_steps=40):
+    """By what factor a step at this rate changes a tiny distance in a direction between two descents, on average."""
     network, theta = run.network, run.network.theta.copy()
-    nudge = np.random.default_rng(73).normal(size=theta.size)
-    places, distances = [theta.copy(), theta + 1e-6 * nudge / np.linalg.norm(nudge)], []
+    places = [theta.copy(), theta + 1e-6 * direction]
     for _ in range(n_steps):
         for place in places:
             network.theta[...] = place
             place -= learning_rate * gradient_of(network, SMOOTHED, run.x, run.y)[1]
-        distances.append(np.linalg.norm(places[1] - places[0]))
     network.theta[...] = theta
-    return float((distances[-1] / distances[-21]) ** (1 / 20))
+    return float((np.linalg.norm(places[1] - places[0]) / 1e-6) ** (1 / n_steps))
 
 
-def largest_stable_rate(run, guess, n_halvings=8):
+def largest_stable_rate(run, direction, guess, n_halvings=8):
     """The rate between guess / 2 and 3/2 guess above which tiny distances grow, by bisection."""
     low, high = 0.5 * guess, 1.5 * guess
     for _ in range(n_halvings):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if distance_growth(run, middle) > 1.0 else (middle, high)
+        low, high = (low, middle) if distance_growth(run, direction, middle) > 1.0 else (middle, high)
     return 0.5 * (low + high)
 
 
