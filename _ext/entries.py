@@ -77,7 +77,12 @@ def all_initializers():
     return found
 
 
-EXAMPLES = {"constant": (0.1,), "normal": (0.05,), "uniform": (-0.1, 0.1)}  # of initializers with settings
+EXAMPLES = {
+    "constant": (0.1,),
+    "normal": (0.05,),
+    "uniform": (-0.1, 0.1),
+    "sparse": (15,),
+}  # of initializers with settings
 
 
 def slice_of(name):

@@ -108,3 +108,23 @@ def orthogonal(rng, shape):
     q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
     q *= np.sign(np.diag(r))
     return (q if rows >= columns else q.T).reshape(shape)
+
+
+@says_its_call
+def sparse(connections, std=1.0):
+    """Exactly ``connections`` weights of each unit are normal with standard deviation ``std``, the others are 0
+    (Martens 2010, section 5, with 15 connections): the variance of z does not depend on the fan-in.
+    """
+    if not (isinstance(connections, int) and connections > 0 and 0.0 <= std < math.inf):
+        raise ValueError(f"sparse takes a number of connections > 0 and a std >= 0, got {connections!r} and {std!r}")
+
+    def init(rng, shape):
+        n_in, _ = fans(shape)
+        if connections > n_in:
+            raise ValueError(f"sparse({connections}) needs a fan-in of at least {connections}, got shape {shape}")
+        n_units = math.prod(shape) // n_in
+        chosen = rng.random((n_units, n_in)).argsort(axis=1) < connections
+        W = np.where(chosen, rng.normal(0.0, std, (n_units, n_in)), 0.0)  # a unit a row
+        return W.reshape(shape) if len(shape) == 4 else W.reshape(*shape[:-2], shape[-1], n_in).swapaxes(-1, -2)
+
+    return init

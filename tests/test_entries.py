@@ -112,6 +112,7 @@ def test_an_initializer_shows_the_standard_deviation_of_its_numbers(name):
     shown = float(re.search(r"standard deviation ([\d.]+), drawn", entry("initializers", name))[1])
     n_in, n_out = entries.SHAPE
     wanted = {"zeros": 0.0, "constant": 0.0, "normal": 0.05, "uniform": 0.2 / 12**0.5, "orthogonal": 256**-0.5}
+    wanted |= {"sparse": (15 / 256) ** 0.5}
     wanted |= {f"lecun_{kind}": n_in**-0.5 for kind in ("normal", "uniform")}
     wanted |= {f"he_{kind}": (2.0 / n_in) ** 0.5 for kind in ("normal", "uniform")}
     wanted |= {f"xavier_{kind}": (2.0 / (n_in + n_out)) ** 0.5 for kind in ("normal", "uniform")}

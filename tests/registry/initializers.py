@@ -99,4 +99,5 @@ INITIALIZERS = [
         bounded=True,
     ),
     Row("orthogonal", initializers.orthogonal, 1 / 300, lambda i, w, g: i.orthogonal_(w, generator=g)),
+    Row("sparse(150, 0.5)", initializers.sparse(150, 0.5), 150 / 300 / 4),
 ]
