@@ -10,8 +10,8 @@ from nnlib.activations import ELEMENTWISE, normal_density, relu, tanh
 from nnlib.comparison import fit_or_diverge
 from nnlib.data import digits
 from nnlib.diagnostics import matched_to
-from nnlib.initializers import constant, he_normal, he_uniform, normal, orthogonal, uniform, xavier_normal
-from nnlib.layers import Activation, Dense, Dropout
+from nnlib.initializers import he_normal, he_uniform, normal, orthogonal, uniform, xavier_normal
+from nnlib.layers import Activation, Dense
 from nnlib.losses import mean_squared_error, softmax_cross_entropy
 from nnlib.metrics import accuracy
 from nnlib.network import Sequential, mlp
@@ -60,9 +60,8 @@ class Sizes(NamedTuple):
 
 
 def measured_sizes(f, widths, variance, x, y, rng):
-    """Send a batch through layers of f with W ~ N(0, variance(n_in, n_out)), and the error of a cross-entropy back.
-
-    Between the last layer and the loss stands a readout to 10 classes with variance 1 / n_in.
+    """Send a batch through layers of f with W ~ N(0, variance(n_in, n_out)), and the error of a cross-entropy behind a
+    linear readout to 10 classes back.
     """
     a, steps, signal = x, [], [np.mean(x**2)]
     for n_out in widths:
@@ -97,10 +96,7 @@ def predicted_sizes(f, widths, variance, signal_in, error_out):
 
 
 def variance_of_z(scale, fan_ins, seeds=range(5)):
-    """Var(z) over examples and units for weights of standard deviation scale(n), (seeds, fan_ins).
-
-    Inputs are independent normal numbers, 200 examples; 50 units.
-    """
+    """Var(z) over 200 normal examples and 50 units, for weights of standard deviation scale(n): (seeds, fan_ins)."""
     found = []
     for seed in seeds:
         rng = np.random.default_rng([9, seed])
@@ -151,6 +147,13 @@ def unit_variance(network, x):
     return network
 
 
+def nearest_units(init, shape=(64, 32), seed=3):
+    """The smallest distance between two units' weights, over the mean length of a unit's weights."""
+    W = init(np.random.default_rng([96, seed]), shape)
+    apart = np.linalg.norm(W[:, :, None] - W[:, None, :], axis=0)
+    return float(apart[~np.eye(shape[1], dtype=bool)].min() / np.linalg.norm(W, axis=0).mean())
+
+
 def signal_after(init, f=relu, n_layers=20, width=100, seed=0, fit_to_data=False):
     """Mean square and standard deviation of the signal behind ``n_layers`` layers, for 500 centered digits."""
     x, _ = centered_digits()
@@ -163,53 +166,6 @@ def signal_after(init, f=relu, n_layers=20, width=100, seed=0, fit_to_data=False
     with np.errstate(all="ignore"):
         a = network.predict(x)
         return float(np.mean(a**2)), float(np.std(a))
-
-
-# --- symmetry ---------------------------------------------------------------------------------------------------------
-
-STARTS = ("all zero", "all equal", "other output weights", "other biases", "dropout", "random")
-
-
-def start_network(start, f, width=8, seed=0, share=0.5):
-    """64-width-10 in float64 whose hidden units begin alike, but for the one thing that ``start`` names."""
-    rng = np.random.default_rng([91, seed])
-    inits = {"all zero": (constant(0.0),) * 2, "random": (xavier_normal, xavier_normal)}
-    inits["other output weights"] = (constant(0.1), xavier_normal)
-    hidden, out = inits.get(start, (constant(0.1), constant(0.1)))
-    noise = [Dropout(share)] if start == "dropout" else []
-    network = Sequential(
-        Dense(64, width, hidden), Activation(f), *noise, Dense(width, 10, out), rng=rng, dtype=np.float64
-    )
-    if start == "other biases":
-        network.layers[0].b.value[...] = rng.normal(0.0, 0.1, width)
-    return network
-
-
-class Descent(NamedTuple):
-    """What full-batch descent did to a network: ``apart`` is the largest distance between two hidden units' weights."""
-
-    losses: np.ndarray
-    apart: np.ndarray
-    first: dict  # from each parameter to the size of its first gradient
-    network: Sequential
-
-
-def descend(network, n_steps=100, learning_rate=0.5, n=300):
-    """Full-batch gradient descent on n digits."""
-    x, y = centered_digits(n)
-    losses, apart, first = [], [], {}
-    for step in range(n_steps + 1):
-        W = network.layers[0].W.value
-        apart.append(float(np.linalg.norm(W - W[:, :1], axis=0).max()))
-        loss, dout = softmax_cross_entropy(network.forward(x, training=True), y)
-        losses.append(float(loss))
-        network.backward(dout, input_gradient=False)
-        if step == 0:
-            layers = (network.layers[0], network.layers[-1])
-            grads = zip(("W1", "b1", "W2", "b2"), (p.grad for layer in layers for p in (layer.W, layer.b)))
-            first = {name: float(np.linalg.norm(grad)) for name, grad in grads}
-        network.theta[...] -= learning_rate * network.grad
-    return Descent(np.array(losses), np.array(apart), first, network)
 
 
 # --- recorded: which initialization lets a deep network learn ---------------------------------------------------------

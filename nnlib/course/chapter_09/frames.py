@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,12 +10,13 @@ from nnlib.activations import gelu, relu, sigmoid, tanh
 from nnlib.course.chapter_09.experiments import (
     OneHidden,
     centered_digits,
-    descend,
     mean_square,
-    start_network,
 )
 from nnlib.course.words import number, size
+from nnlib.initializers import constant, xavier_normal
+from nnlib.layers import Activation, Dense, Dropout
 from nnlib.losses import softmax_cross_entropy
+from nnlib.network import Sequential
 from nnlib.widgets import Frame, Histogram, Lines
 
 FUNCTIONS = {"tanh": tanh, "ReLU": relu, "sigmoid": sigmoid, "GELU": gelu}
@@ -97,6 +99,57 @@ def signal_frame(activation, deviation, width, layer):
         ],
         text=text,
     )  # fmt: skip
+
+
+STARTS = ("all zero", "all equal", "other output weights", "other biases", "dropout", "random")
+
+
+def start_network(start, f, width=8, seed=0, share=0.5):
+    """64-width-10 in float64 whose hidden units begin alike, but for the one thing that ``start`` names."""
+    rng = np.random.default_rng([91, seed])
+    inits = {"all zero": (constant(0.0),) * 2, "random": (xavier_normal, xavier_normal)}
+    inits["other output weights"] = (constant(0.1), xavier_normal)
+    hidden, out = inits.get(start, (constant(0.1), constant(0.1)))
+    noise = [Dropout(share)] if start == "dropout" else []
+    network = Sequential(
+        Dense(64, width, hidden), Activation(f), *noise, Dense(width, 10, out), rng=rng, dtype=np.float64
+    )
+    if start == "other biases":
+        network.layers[0].b.value[...] = rng.normal(0.0, 0.1, width)
+    return network
+
+
+class Descent(NamedTuple):
+    """What full-batch descent did to a network: ``apart`` is the largest distance between two hidden units' weights."""
+
+    losses: np.ndarray
+    apart: np.ndarray
+    first: dict  # from each parameter to the size of its first gradient
+    network: Sequential
+
+
+def descend(network, n_steps=100, learning_rate=0.5, n=300):
+    """Full-batch gradient descent on n digits."""
+    x, y = centered_digits(n)
+    losses, apart, first = [], [], {}
+    for step in range(n_steps + 1):
+        W = network.layers[0].W.value
+        apart.append(float(np.linalg.norm(W - W[:, :1], axis=0).max()))
+        loss, dout = softmax_cross_entropy(network.forward(x, training=True), y)
+        losses.append(float(loss))
+        network.backward(dout, input_gradient=False)
+        if step == 0:
+            layers = (network.layers[0], network.layers[-1])
+            grads = zip(("W1", "b1", "W2", "b2"), (p.grad for layer in layers for p in (layer.W, layer.b)))
+            first = {name: float(np.linalg.norm(grad)) for name, grad in grads}
+        network.theta[...] -= learning_rate * network.grad
+    return Descent(np.array(losses), np.array(apart), first, network)
+
+
+def ends(frame):
+    """Of a frame of :func:`signal_frame`: the signal's size behind the last layer, and the error's at the input."""
+    signal, error = frame.panels[0].series
+    return float(signal[-1]), float(error[0])
 
 
 SMALL = {"sigmoid": sigmoid, "tanh": tanh, "ReLU": relu}
