@@ -146,12 +146,15 @@ def spread(x, runs, ax=None, *, label, name="train", x_label=None, y_label=None)
     return ax
 
 
-def plot_runs(runs, ax=None, *, x_label, log=False):
-    """One row per arm of an experiment, one dot per seed and a bar at the mean.  runs: {label: values (seeds,)}"""
+def plot_runs(runs, ax=None, *, x_label, log=False, center=np.mean):
+    """One row per arm of an experiment, one dot per seed and a bar at their center, the mean or ``np.median``.
+
+    runs: {label: values (seeds,)}
+    """
     ax = _axes(ax)
     for row, values in enumerate(runs.values()):
         ax.plot(values, np.full(len(values), row), "o", color=color("muted"), markersize=5)
-        ax.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=color("value"), linewidth=2.5)
+        ax.plot([center(values)] * 2, [row - 0.3, row + 0.3], color=color("value"), linewidth=2.5)
     ax.set(yticks=range(len(runs)), yticklabels=list(runs), xlabel=x_label, ylim=(len(runs) - 0.5, -0.5))
     if log:
         ax.set_xscale("log")

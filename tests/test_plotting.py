@@ -202,6 +202,12 @@ def test_spread_is_the_median_and_the_range(rng):
         plotting.spread(range(6), runs, label="tanh")
 
 
+def test_the_bar_of_runs_stands_at_the_center_asked_for():
+    for center, place in ((np.mean, 0.4), (np.median, 0.2)):
+        ax = plotting.plot_runs({"tanh": [0.1, 0.2, 0.9]}, x_label="loss", center=center)
+        np.testing.assert_allclose(ax.lines[1].get_xdata(), place)
+
+
 def test_runs_are_a_dot_per_seed_and_a_bar_at_the_mean():
     ax = plotting.plot_runs({"tanh": [0.1, 0.3], "relu": [0.5, 0.1]}, x_label="loss", log=True)
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0.1, 0.3])

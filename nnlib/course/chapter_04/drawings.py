@@ -73,9 +73,9 @@ def draw_scales(found, ax):
 
 
 def draw_wrong(panels, axes):
-    """`plot_runs` of each panel, one above the other, on one axis of percent.  panels: {title: {label: (seeds,)}}"""
+    """`plot_runs` with medians in panels, on one axis of percent.  panels: {title: {label: (seeds,)}}"""
     for (title, runs), ax in zip(panels.items(), axes, strict=True):
-        plot_runs(runs, ax, x_label="", log=True)
+        plot_runs(runs, ax, x_label="", log=True, center=np.median)
         ax.set_title(title, fontsize=9)
         ax.minorticks_off()
     largest = max(values.max() for runs in panels.values() for values in runs.values())
