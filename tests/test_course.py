@@ -344,6 +344,13 @@ def test_float32_results_may_differ_by_roundings_but_not_by_digits():
     assert find_problem(known, lambda z: z.sum() * z * np.float32(1.0001)) is not None
 
 
+def test_a_list_of_numbers_is_taken_for_the_array():
+    known = Exercise("97.squares", lambda x: x**2, lambda rng: [(rng.normal(size=n),) for n in (3, 4)])
+    assert find_problem(known, lambda x: (x**2).tolist()) is None
+    assert find_problem(known, lambda x: (2 * x**2).tolist()).startswith("2 times too large")
+    assert find_problem(known, lambda x: [[1.0], [2.0, 3.0]]) is not None
+
+
 def test_tuples_and_dicts_of_arrays_are_compared_part_by_part():
     def both(dout, x):
         return x.T @ dout, dout.sum(axis=0)

@@ -230,10 +230,20 @@ def _damaged(names, cases, got):
     return None
 
 
+def _as_array_like(got, want):
+    """A list of numbers as an array, where an array is wanted: [1.0, 2.0] is no wrong answer."""
+    if isinstance(got, list) and isinstance(want, np.ndarray):
+        try:
+            return np.asarray(got)
+        except ValueError:  # rows of several lengths
+            return got
+    return got
+
+
 def _results(exercise, got, want):
     """What is to be compared: the returned values, with the arguments after the call if the task is to change them."""
     if not exercise.in_place:
-        return [g.returned for g in got], [w.returned for w in want]
+        return [_as_array_like(g.returned, w.returned) for g, w in zip(got, want)], [w.returned for w in want]
     names = list(inspect.signature(exercise.solution).parameters)
 
     def together(outcome):

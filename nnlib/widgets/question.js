@@ -117,9 +117,9 @@ function range(box, content, keep) {
       scale.querySelector("i").style.left = at(guess);
       scale.querySelector("b").style.left = at(answer);
       const off = Math.abs(guess - answer), how = off <= near ? "close" : guess < answer ? "too low" : "too high";
-      const exact = number(off) === "0" ? "exactly right" : `${number(off)}${unit && " " + unit} off: ${how}`;
+      const said = number(off) === "0" ? "exactly right" : how;
       const why = off <= near ? "" : guess < answer ? content.too_low : content.too_high;
-      return `<p>${marked(content.result)}</p><p>You guessed ${number(guess)}${unit && " " + unit}, ${exact}. ${marked(why)}</p>`;
+      return `<p>${marked(content.result)}</p><p>You guessed ${number(guess)}${unit && " " + unit}: ${said}. ${marked(why)}</p>`;
     },
   };
 }

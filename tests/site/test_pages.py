@@ -101,6 +101,18 @@ def settled(page, script, seconds=10):
     return found
 
 
+FORMULAS_ON_THE_WAY = """() => [...document.querySelectorAll("mjx-container")]
+    .filter((e) => e.tabIndex >= 0).map((e) => e.outerHTML.slice(0, 120))"""
+
+
+def test_the_tab_key_does_not_stop_at_formulas_nor_at_buttons_that_copy_outputs(visit, site_url):
+    page = visit().open(f"{site_url}/{CHAPTERS[0]}.html")
+    assert page.query_selector("mjx-container")
+    assert settled(page, FORMULAS_ON_THE_WAY) == []
+    assert page.query_selector(".cell_input .copybtn")
+    assert not page.query_selector(".output .copybtn")
+
+
 TOO_WIDE = """() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
