@@ -1,5 +1,7 @@
 """Chapter 6's exercises."""
 
+from itertools import combinations
+
 import numpy as np
 
 from nnlib.activations import softmax
@@ -41,14 +43,12 @@ output_delta.mistake("both the sign is turned and the mean is missing: (predicti
 output_delta.mistake("divide by the number of examples N, not by the number of classes K")(
     lambda logits, labels: output_delta(logits, labels) * len(logits) / logits.shape[1]
 )
-
-
-@output_delta.mistake("softmax and cross-entropy together have no factor p (1 - p) left: the logarithm cancels it")
-def _with_slope(logits, labels):
-    p = softmax(logits)
-    return output_delta(logits, labels) * p * (1.0 - p)
-
-
+output_delta.mistake("softmax and cross-entropy together have no factor p (1 - p) left: the logarithm cancels it")(
+    lambda logits, labels: output_delta(logits, labels) * softmax(logits) * (1.0 - softmax(logits))
+)
+output_delta.mistake("this is the derivative by the outputs, -y / p: the way through softmax is missing")(
+    lambda logits, labels: -one_hot(labels, logits.shape[1]) / softmax(logits) / len(logits)
+)
 output_delta.cheat("the logits are not the prediction yet: softmax comes before the subtraction")(
     lambda logits, labels: (logits - one_hot(labels, logits.shape[1])) / len(logits)
 )
@@ -76,6 +76,12 @@ hidden_delta.mistake("the factor is the slope 1 - tanh(z)^2, not the activation 
 hidden_delta.mistake("1 - a^2 is the slope in terms of the activation a = tanh(z), not of z")(
     lambda dz_next, W_next, z: (dz_next @ W_next.T) * (1.0 - z**2)
 )
+hidden_delta.mistake("the slope of tanh is 1 - tanh(z)^2: the square is missing")(
+    lambda dz_next, W_next, z: (dz_next @ W_next.T) * (1.0 - np.tanh(z))
+)
+hidden_delta.mistake("a (1 - a) is the slope of the sigmoid: that of tanh is 1 - a^2")(
+    lambda dz_next, W_next, z: (dz_next @ W_next.T) * np.tanh(z) * (1.0 - np.tanh(z))
+)
 hidden_delta.cheat("the delta of the next layer is nowhere in this: every unit would get the same error")(
     lambda dz_next, W_next, z: np.ones((len(z), 1)) @ W_next.sum(axis=1)[None] * (1.0 - np.tanh(z) ** 2)
 )
@@ -96,18 +102,25 @@ mended_backward.other_way(
     lambda a, W, dz: (np.einsum("ni,no->io", a, dz), np.ones(len(dz)) @ dz, np.einsum("no,io->ni", dz, W))
 )
 mended_backward.other_way(lambda a, W, dz: ((dz.T @ a).T, np.add.reduce(dz), (W @ dz.T).T))
-mended_backward.mistake("the 1/N of the mean loss is inside dz already: sum over the batch, in dW and in db")(
-    lambda a, W, dz: (a.T @ dz / len(a), dz.mean(axis=0), dz @ W.T)
-)
-mended_backward.mistake(
-    "one bug is left: the bias is added to every row, so db is the sum of the rows, not their mean"
-)(lambda a, W, dz: (a.T @ dz, dz.mean(axis=0), dz @ W.T))
-mended_backward.mistake("this is still the broken function")(
-    lambda a, W, dz: (a.T @ dz / len(a), dz.mean(axis=0), dz @ W.reshape(W.shape[::-1]))
-)
-mended_backward.mistake("one bug is left: reshape keeps the order of the numbers, the transpose is W.T")(
-    lambda a, W, dz: (a.T @ dz, dz.sum(axis=0), dz @ W.reshape(W.shape[::-1]))
-)
+BUGS = {  # words: place in the result, and the wrong part
+    "dW has the 1/N a second time": (0, lambda a, W, dz: a.T @ dz / len(a)),
+    "db is the sum of the rows, not their mean": (1, lambda a, W, dz: dz.mean(axis=0)),
+    "reshape keeps the order of the numbers, the transpose is W.T": (2, lambda a, W, dz: dz @ W.reshape(W.shape[::-1])),
+}
+
+
+def _with(bugs):
+    def function(*case):
+        parts = list(mended_backward(*case))
+        for place, wrong in map(BUGS.get, bugs):
+            parts[place] = wrong(*case)
+        return tuple(parts)
+
+    return function
+
+
+for _bugs in [_some for n in (1, 2, 3) for _some in combinations(BUGS, n)]:
+    mended_backward.mistake(f"still wrong: {'; '.join(_bugs)}")(_with(_bugs))
 mended_backward.mistake("dW must have the shape of W, (n_in, n_out): a.T @ dz")(
     lambda a, W, dz: (dz.T @ a, dz.sum(axis=0), dz @ W.T)
 )
@@ -138,18 +151,7 @@ residual_backward.other_way(
         x.T @ (dout / np.cosh(x @ W) ** 2),
     )
 )
-
-
-@residual_backward.other_way
-def _example_by_example(x, W, dout):
-    dx, dW = np.empty_like(x), np.zeros_like(W)
-    for n in range(len(x)):
-        slope = 1.0 - np.tanh(x[n] @ W) ** 2
-        dx[n] = (np.eye(len(W)) + W * slope) @ dout[n]
-        dW += np.outer(x[n], slope * dout[n])
-    return dx, dW
-
-
+residual_backward.other_way(lambda x, W, dout: ((W @ _branch(x, W, dout).T).T + dout, (_branch(x, W, dout).T @ x).T))
 residual_backward.mistake(
     "x is used twice, so its gradient is a sum of two: add the share that comes along the direct way"
 )(lambda x, W, dout: (_branch(x, W, dout) @ W.T, x.T @ _branch(x, W, dout)))
@@ -221,6 +223,7 @@ softmax_backward.mistake("this is the diagonal of the Jacobian alone: each p_j d
 softmax_backward.mistake("the sum runs over the K numbers of one row, not over the whole batch")(
     lambda z, dp: softmax(z) * (dp - (dp * softmax(z)).sum())
 )
+softmax_backward.mistake("p_j depends on every z_k: what is subtracted is missing")(lambda z, dp: softmax(z) * dp)
 softmax_backward.cheat("p - dp is the delta of a cross-entropy with target dp: here dp is a gradient")(
     lambda z, dp: softmax(z) - dp
 )
@@ -259,14 +262,12 @@ def _by_matrix(tape):
 
 
 @walk_tape.other_way
-def _forward_once_for_each(tape):
-    out = []
-    for start in range(len(tape)):
-        dot = [0.0] * len(tape)
-        for node, parents in enumerate(tape):
-            dot[node] = 1.0 * (node == start) + sum(slope * dot[parent] for parent, slope in parents)
-        out.append(dot[-1])
-    return np.array(out)
+def _forward_for_all_at_once(tape):
+    dots = np.eye(len(tape))
+    for node, parents in enumerate(tape):
+        for parent, slope in parents:
+            dots[node] += slope * dots[parent]
+    return dots[-1]
 
 
 def _walk(tape, order, put):
@@ -278,19 +279,15 @@ def _walk(tape, order, put):
     return grad
 
 
-def _add(grad, parent, share):
-    grad[parent] += share
-
-
 walk_tape.mistake("a node that is used twice keeps only its last share here: add to grad, do not overwrite it")(
     lambda tape: _walk(tape, reversed(range(len(tape))), np.ndarray.__setitem__)
 )
 walk_tape.mistake("the walk goes forward: a node may pass on only after all that use it, so start at the last one")(
-    lambda tape: _walk(tape, range(len(tape)), _add)
+    lambda tape: _walk(tape, range(len(tape)), np.add.at)
 )
 walk_tape.mistake("the derivative of the last node by itself is 1: with a start at 0, everything stays 0")(
     lambda tape: np.zeros(len(tape))
 )
 walk_tape.cheat("this follows one path only, to the first parent of each node")(
-    lambda tape: _walk([parents[:1] for parents in tape], reversed(range(len(tape))), _add)
+    lambda tape: _walk([parents[:1] for parents in tape], reversed(range(len(tape))), np.add.at)
 )
