@@ -13,7 +13,7 @@ def draw_descents(paths, axes):
         ax.plot(grid, 0.5 * (6 * grid - 1) ** 2, color=plotting.color("value"))
         steps = 0.5 * (6 * path - 1) ** 2
         ax.plot(path, steps, "o--", color=plotting.color("gradient"), linewidth=1, markersize=4)
-        ax.set(title=f"learning rate {learning_rate:g}", ylabel="loss L", ylim=(-0.5, 12))
+        ax.set(title=f"learning rate {learning_rate:g}", ylabel="loss L", ylim=(-1, 24))
     axes[-1].set_xlabel("weight w")
     return axes
 
@@ -61,6 +61,8 @@ def draw_held_out(comparison, nearest, ax):
 def draw_skip_graph():
     """The graph of L = h + h^2 with h = 2 x at x = 1, after its backward pass."""
     h = Value(2.0, "2") * Value(1.0, "x")
-    loss = h + h * h
+    square = h * h
+    loss = h + square
+    h.name, square.name, loss.name = "h", "h²", "L"
     loss.backward()
     return plotting.draw_graph(loss)

@@ -1,11 +1,10 @@
 """Chapter 6's exercises."""
 
-from itertools import combinations
-
 import numpy as np
 
 from nnlib.activations import softmax
 from nnlib.course.registry import exercise
+from nnlib.gradcheck import numerical_gradient, relative_error
 from nnlib.losses import one_hot
 
 
@@ -37,9 +36,6 @@ output_delta.mistake("this is the delta of the summed loss: the loss is the mean
 output_delta.mistake("the sign is turned: delta is prediction minus target, and a step goes against it")(
     lambda logits, labels: -output_delta(logits, labels)
 )
-output_delta.mistake("both the sign is turned and the mean is missing: (prediction - target) / N")(
-    lambda logits, labels: -output_delta(logits, labels) * len(logits)
-)
 output_delta.mistake("divide by the number of examples N, not by the number of classes K")(
     lambda logits, labels: output_delta(logits, labels) * len(logits) / logits.shape[1]
 )
@@ -54,79 +50,83 @@ output_delta.cheat("the logits are not the prediction yet: softmax comes before 
 )
 
 
-def _deltas(rng):
-    sizes = ((1, 2, 3), (4, 5, 3), (6, 3, 2), (3, 4, 1))
-    return [(rng.normal(size=(n, m)), rng.normal(size=(h, m)), rng.normal(size=(n, h))) for n, h, m in sizes]
+def _rows(rng):
+    return [(rng.normal(size=shape), rng.normal(size=shape[0])) for shape in ((1, 3), (4, 2), (5, 6), (3, 3))]
 
 
-@exercise("06.hidden_delta", cases=_deltas)
-def hidden_delta(dz_next, W_next, z):
-    """dz = (dz_next W_next^T) tanh'(z).   dz_next (N, M), W_next (H, M), z (N, H) -> (N, H)"""
-    return (dz_next @ W_next.T) * (1.0 - np.tanh(z) ** 2)
+@exercise("06.row_max_backward", cases=_rows)
+def row_max_backward(z, dout):
+    """dz of out = z.max(axis=1): dout where the maximum stands, else 0.   z (N, K), dout (N,) -> (N, K)"""
+    dz = np.zeros_like(z)
+    dz[np.arange(len(z)), z.argmax(axis=1)] = dout
+    return dz
 
 
-hidden_delta.other_way(lambda dz_next, W_next, z: np.einsum("nm,hm->nh", dz_next, W_next) / np.cosh(z) ** 2)
-hidden_delta.other_way(lambda dz_next, W_next, z: (W_next @ dz_next.T).T * (1.0 - np.tanh(z) * np.tanh(z)))
-hidden_delta.mistake("this is dL/da: multiply by the slope of tanh at z to get through it")(
-    lambda dz_next, W_next, z: dz_next @ W_next.T
+row_max_backward.other_way(lambda z, dout: np.eye(z.shape[1])[z.argmax(axis=1)] * dout[:, None])
+row_max_backward.other_way(lambda z, dout: np.where(z == z.max(axis=1, keepdims=True), dout[:, None], 0.0))
+row_max_backward.mistake("that says where the maximum stands: what comes back there is dout")(
+    lambda z, dout: 1.0 * (z == z.max(axis=1, keepdims=True))
 )
-hidden_delta.mistake("the factor is the slope 1 - tanh(z)^2, not the activation tanh(z)")(
-    lambda dz_next, W_next, z: (dz_next @ W_next.T) * np.tanh(z)
+row_max_backward.mistake("only the largest number of a row has moved the output: the others get 0")(
+    lambda z, dout: np.repeat(dout[:, None], z.shape[1], axis=1)
 )
-hidden_delta.mistake("1 - a^2 is the slope in terms of the activation a = tanh(z), not of z")(
-    lambda dz_next, W_next, z: (dz_next @ W_next.T) * (1.0 - z**2)
+row_max_backward.mistake("the slope of the maximum by its largest number is 1, not that number")(
+    lambda z, dout: z * row_max_backward(z, dout)
 )
-hidden_delta.mistake("the slope of tanh is 1 - tanh(z)^2: the square is missing")(
-    lambda dz_next, W_next, z: (dz_next @ W_next.T) * (1.0 - np.tanh(z))
-)
-hidden_delta.mistake("a (1 - a) is the slope of the sigmoid: that of tanh is 1 - a^2")(
-    lambda dz_next, W_next, z: (dz_next @ W_next.T) * np.tanh(z) * (1.0 - np.tanh(z))
-)
-hidden_delta.cheat("the delta of the next layer is nowhere in this: every unit would get the same error")(
-    lambda dz_next, W_next, z: np.ones((len(z), 1)) @ W_next.sum(axis=1)[None] * (1.0 - np.tanh(z) ** 2)
+row_max_backward.cheat("each row has a maximum of its own: this takes the place in the first row for all")(
+    lambda z, dout: np.eye(z.shape[1])[np.full(len(z), z[0].argmax())] * dout[:, None]
 )
 
 
-def _layers(rng):
-    sizes = ((4, 3, 2), (1, 2, 5), (7, 4, 3), (3, 3, 3))
-    return [(rng.normal(size=(n, i)), rng.normal(size=(i, o)), rng.normal(size=(n, o))) for n, i, o in sizes]
-
-
-@exercise("06.mended_backward", cases=_layers)
-def mended_backward(a, W, dz):
-    """(dW, db, da) of z = a W + b.   a (N, n_in), W (n_in, n_out), dz (N, n_out)"""
+def _right(a, W, dz):
     return a.T @ dz, dz.sum(axis=0), dz @ W.T
 
 
-mended_backward.other_way(
-    lambda a, W, dz: (np.einsum("ni,no->io", a, dz), np.ones(len(dz)) @ dz, np.einsum("no,io->ni", dz, W))
-)
-mended_backward.other_way(lambda a, W, dz: ((dz.T @ a).T, np.add.reduce(dz), (W @ dz.T).T))
-BUGS = {  # words: place in the result, and the wrong part
-    "dW has the 1/N a second time": (0, lambda a, W, dz: a.T @ dz / len(a)),
-    "db is the sum of the rows, not their mean": (1, lambda a, W, dz: dz.mean(axis=0)),
-    "reshape keeps the order of the numbers, the transpose is W.T": (2, lambda a, W, dz: dz @ W.reshape(W.shape[::-1])),
-}
+def _but(place, part):
+    return lambda a, W, dz: tuple(part(a, W, dz) if k == place else one for k, one in enumerate(_right(a, W, dz)))
 
 
-def _with(bugs):
-    def function(*case):
-        parts = list(mended_backward(*case))
-        for place, wrong in map(BUGS.get, bugs):
-            parts[place] = wrong(*case)
-        return tuple(parts)
+CANDIDATES = [
+    _right,
+    lambda a, W, dz: (np.einsum("ni,no->io", a, dz), np.ones(len(dz)) @ dz, (W @ dz.T).T),
+    _but(0, lambda a, W, dz: a.T @ dz / len(a)),
+    _but(0, lambda a, W, dz: -a.T @ dz),
+    _but(1, lambda a, W, dz: dz.mean(axis=0)),
+    _but(2, lambda a, W, dz: dz @ W.reshape(W.shape[::-1])),
+    _but(2, lambda a, W, dz: 1.01 * dz @ W.T),
+]
 
-    return function
+
+def _judge(sizes, parts=(0, 1, 2)):
+    def finds_bug(backward):
+        n, n_in, n_out = sizes
+        rng = np.random.default_rng(1)
+        a, W, b, dz = (rng.normal(size=shape) for shape in ((n, n_in), (n_in, n_out), n_out, (n, n_out)))
+        measured = (
+            numerical_gradient(lambda W: np.sum((a @ W + b) * dz), W),
+            numerical_gradient(lambda b: np.sum((a @ W + b) * dz), b),
+            numerical_gradient(lambda a: np.sum((a @ W + b) * dz), a),
+        )
+        found = backward(a, W, dz)
+        return any(relative_error(found[k], measured[k]) > 1e-6 for k in parts)
+
+    return finds_bug
 
 
-for _bugs in [_some for n in (1, 2, 3) for _some in combinations(BUGS, n)]:
-    mended_backward.mistake(f"still wrong: {'; '.join(_bugs)}")(_with(_bugs))
-mended_backward.mistake("dW must have the shape of W, (n_in, n_out): a.T @ dz")(
-    lambda a, W, dz: (dz.T @ a, dz.sum(axis=0), dz @ W.T)
-)
-mended_backward.cheat("right for one example only: a batch adds over its rows")(
-    lambda a, W, dz: (np.outer(a[0], dz[0]), dz[0], dz @ W.T)
-)
+@exercise("06.finds_bug", cases=lambda rng: [(function,) for function in CANDIDATES])
+def finds_bug(backward):
+    """Whether backward(a, W, dz) -> (dW, db, da) of z = a W + b is wrong anywhere."""
+    return _judge((4, 3, 2))(backward)
+
+
+finds_bug.other_way(_judge((5, 2, 7)))
+finds_bug.other_way(_judge((2, 6, 3)))
+finds_bug.mistake("with a batch of one example the mean is the sum: take several")(_judge((1, 3, 2)))
+finds_bug.mistake("dW alone is compared: db and da can be wrong, too")(_judge((4, 3, 2), parts=(0,)))
+finds_bug.mistake("dW and da are compared, but db can be wrong, too")(_judge((4, 3, 2), parts=(0, 2)))
+finds_bug.mistake("dW and db are compared, but da can be wrong, too")(_judge((4, 3, 2), parts=(0, 1)))
+finds_bug.cheat("this says of every function that it is wrong, of the right ones, too")(lambda backward: True)
+finds_bug.cheat("this says of every function that it is right")(lambda backward: False)
 
 
 def _residuals(rng):
@@ -164,6 +164,9 @@ residual_backward.mistake("W is square here, so W and W.T both fit: backward goe
 residual_backward.mistake("the branch passes through tanh: multiply by its slope before W")(
     lambda x, W, dout: (dout + dout @ W.T, x.T @ dout)
 )
+residual_backward.mistake("dx is right; dW comes through tanh, too: its slope is missing")(
+    lambda x, W, dout: (dout + _branch(x, W, dout) @ W.T, x.T @ dout)
+)
 residual_backward.cheat("only the direct way is there: W has a share in dx, too")(
     lambda x, W, dout: (dout, x.T @ _branch(x, W, dout))
 )
@@ -191,8 +194,8 @@ tied_gradient.mistake("the second use alone: W also made the hidden units, and t
 tied_gradient.mistake("the first use alone: W also made the outputs, and that share is to be added")(
     lambda x, W, dout: x.T @ ((dout @ W.T) * (1.0 - np.tanh(x @ W) ** 2))
 )
-tied_gradient.mistake("the first use lacks the slope of tanh")(
-    lambda x, W, dout: x.T @ (dout @ W.T) + np.tanh(x @ W).T @ dout
+tied_gradient.mistake("W is square here, so W and W.T both fit: backward goes through the transpose")(
+    lambda x, W, dout: x.T @ ((dout @ W) * (1.0 - np.tanh(x @ W) ** 2)) + np.tanh(x @ W).T @ dout
 )
 tied_gradient.cheat("this treats tanh as the identity: right only near zero")(
     lambda x, W, dout: x.T @ (dout @ W.T) + (x @ W).T @ dout
@@ -224,6 +227,12 @@ softmax_backward.mistake("the sum runs over the K numbers of one row, not over t
     lambda z, dp: softmax(z) * (dp - (dp * softmax(z)).sum())
 )
 softmax_backward.mistake("p_j depends on every z_k: what is subtracted is missing")(lambda z, dp: softmax(z) * dp)
+softmax_backward.mistake("subtract the sum of dp times p, not that of dp")(
+    lambda z, dp: softmax(z) * (dp - dp.sum(axis=1, keepdims=True))
+)
+softmax_backward.mistake("the sign is turned: each output rises with its own logit")(
+    lambda z, dp: -softmax_backward(z, dp)
+)
 softmax_backward.cheat("p - dp is the delta of a cross-entropy with target dp: here dp is a gradient")(
     lambda z, dp: softmax(z) - dp
 )
@@ -284,9 +293,6 @@ walk_tape.mistake("a node that is used twice keeps only its last share here: add
 )
 walk_tape.mistake("the walk goes forward: a node may pass on only after all that use it, so start at the last one")(
     lambda tape: _walk(tape, range(len(tape)), np.add.at)
-)
-walk_tape.mistake("the derivative of the last node by itself is 1: with a start at 0, everything stays 0")(
-    lambda tape: np.zeros(len(tape))
 )
 walk_tape.cheat("this follows one path only, to the first parent of each node")(
     lambda tape: _walk([parents[:1] for parents in tape], reversed(range(len(tape))), np.add.at)

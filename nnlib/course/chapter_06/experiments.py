@@ -280,7 +280,7 @@ def product_check(rng, width):
     return {name: x.T @ d for name, d in deltas.items()}, by_steps
 
 
-def short_training(forward, backward, data, sizes, seed, optimizer, f_backward, n_steps=150):
+def short_training(forward, backward, data, sizes, seed, optimizer, f_backward, n_steps=150, only_misread=False):
     """(loss of the first ten batches, of the last ten, validation accuracy) of a tanh network.
 
     The slopes of the backward pass are those of f_backward: tanh is right, the identity forgets them.
@@ -291,6 +291,8 @@ def short_training(forward, backward, data, sizes, seed, optimizer, f_backward, 
     for batch in rng.integers(0, len(data.train.y), (n_steps, 32)):
         zs, activations = forward(data.train.x[batch], W, b, tanh)
         loss, delta = softmax_cross_entropy(zs[-1], data.train.y[batch])
+        if only_misread:
+            delta[zs[-1].argmax(axis=1) == data.train.y[batch]] = 0.0
         dW, db, _ = backward(delta, zs, activations, W, f_backward)
         optimizer.step(theta, pack(dW, db))
         losses.append(loss)

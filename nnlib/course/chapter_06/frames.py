@@ -279,7 +279,7 @@ def path_frame(weight, updates):
         highlight=dict.fromkeys(lit), backward=True, w_range=(-3.0, 3.0), v_range=(-1.0, 1.0),
         layer_names=("inputs", "hidden", "outputs", "loss"), title=f"from the loss back to {weight}",
     )  # fmt: skip
-    names = [*(f"through {name}" for name in shares), *(["their sum"] * (len(shares) > 1)), "measured"]
+    names = [*(f"via {name}" for name in shares), *(["sum"] * (len(shares) > 1)), "measured"]
     heights = [*shares.values(), *([total] * (len(shares) > 1)), numeric]
     bars = Bars(
         np.array(heights), names, colors=[*(["series1"] * len(shares)), *["gradient"] * (len(shares) > 1), "value"],
