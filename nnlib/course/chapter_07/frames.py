@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from nnlib.activations import relu
+from nnlib.activations import relu, tanh
 from nnlib.course.chapter_07.experiments import (
     SMOOTHED,
     cliff,
@@ -19,7 +19,7 @@ from nnlib.course.ward import ILL, N_STEPS, SIGNS, chart
 from nnlib.course.words import minus
 from nnlib.data import circles
 from nnlib.diagnostics import loss_along, sharpness
-from nnlib.initializers import he_normal
+from nnlib.initializers import he_normal, xavier_normal
 from nnlib.losses import softmax_cross_entropy
 from nnlib.network import mlp
 from nnlib.widgets import Field, Frame, Lines
@@ -111,7 +111,7 @@ def plane_frame(plane, reach):
 
 @functools.cache
 def edge(learning_rate, seed=0):
-    return train_on_all(learning_rate, 390, seed, every=10)
+    return train_on_all(learning_rate, 390, seed, every=15)
 
 
 def edge_frame(learning_rate):
@@ -215,14 +215,15 @@ PLAY = {"x₁, x₂": 2, "x₁, x₂, x₁², x₂²": 4}  # features
 
 
 @functools.cache
-def played(learning_rate, penalty, n_in, batch_size, seed=0, n_epochs=60):
-    """Losses before each epoch, largest weights, and steepness: eta times the top curvature, over 2.  A 4-unit ReLU
-    network on two rings of radius 5 and 2.5, with an L2 penalty on the weights."""
+def played(f, learning_rate, penalty, n_in, batch_size, seed=0, n_epochs=60):
+    """Losses before each epoch, largest weights, and steepness: eta times the top curvature, over 2.  A network of
+    8 tanh or 4 ReLU units on two rings of radius 5 and 2.5, with an L2 penalty on the weights."""
     rng = np.random.default_rng([80, seed])
     x, y = circles(200, rng=rng)
     x = 5.0 * x.astype(float)
     x = np.hstack([x, x**2]) if n_in == 4 else x
-    network = mlp((n_in, 4, 2), relu, he_normal, rng, dtype=np.float64)
+    width, init = (4, he_normal) if f is relu else (8, xavier_normal)
+    network = mlp((n_in, width, 2), f, init, rng, dtype=np.float64)
     weights = [layer.W.value for layer in network.layers[::2]]
     losses, largest, steepness = [], [], []
     with np.errstate(all="ignore"):
@@ -245,7 +246,7 @@ def played(learning_rate, penalty, n_in, batch_size, seed=0, n_epochs=60):
 
 def oscillation_frame(learning_rate, features, batch_size):
     """The loss of the playground's network epoch by epoch, and how steep its surface is for the rate."""
-    losses, _, steepness = played(learning_rate, 0.0, PLAY[features], batch_size)
+    losses, _, steepness = played(tanh, learning_rate, 0.0, PLAY[features], batch_size)
     wobble = float(np.std(np.diff(losses[30:])) / math.sqrt(2.0))  # of the epochs around their trend
     curve = Lines(
         np.clip(losses, 0.0, 2.0), colors=("train",), x_label="epoch", y_label="loss (nats)", y_range=(0.0, 2.0),
@@ -266,7 +267,7 @@ def oscillation_frame(learning_rate, features, batch_size):
 
 def vanishing_frame(learning_rate, penalty):
     """The largest weight of the playground's network epoch by epoch, with and without an L2 penalty."""
-    losses, largest, _ = played(learning_rate, penalty, 4, 10)
+    losses, largest, _ = played(relu, learning_rate, penalty, 4, 10)
     alive = bool(np.isfinite(losses[-1]))
     panels = [
         Lines(
