@@ -125,3 +125,33 @@ def test_the_drawings_have_a_curve_or_row_for_each_part():
     assert len(ch.draw_escapes({"a": np.ones(4), "b": np.zeros(4)}).lines) == 2
     ax = ch.draw_widths({"narrow": np.array([1.0, 2.0]), "wide": np.array([0.1, 0.2])})
     assert [label.get_text() for label in ax.get_yticklabels()] == ["narrow", "wide"]
+
+
+# --- what the text says of the figures --------------------------------------------------------------------------------
+
+
+def test_in_the_second_puzzle_nothing_but_the_penalty_moves_the_weights():
+    """Late in the run every step multiplies the largest weight by 1 - 0.03: the loss gives no gradient any more."""
+    _, largest, _ = ch.played(ch.frames.relu, 1.0, 0.03, 4, 10)
+    assert largest[60] / largest[20] == pytest.approx(0.97 ** (20 * 40), rel=1e-6)
+
+
+def test_small_batches_wobble_where_the_curvature_is_stable():
+    whole, small = (ch.played(ch.frames.tanh, 0.1, 0.0, 2, n) for n in (200, 10))
+    for _, _, steepness in (whole, small):
+        assert steepness.max() < 1.0
+    wobble = [np.std(np.diff(losses[30:])) for losses, _, _ in (whole, small)]
+    assert wobble[1] > 3 * wobble[0]
+
+
+def test_from_the_slope_the_clipped_descent_is_behind():
+    (_, free), (_, clipped) = (ch.walk_at_the_cliff(ch.STARTS["on the slope"], limit=limit) for limit in (None, 0.3))
+    assert free[20] < clipped[20]
+
+
+def test_newton_lands_the_valley_and_gradient_descent_leaves_a_saddle():
+    np.testing.assert_allclose(
+        np.array(ch.START) - np.linalg.solve(np.diag(ch.CURVATURES), ch.CURVATURES * ch.START), 0.0
+    )
+    losses = ch.escape(0, 0.1, n_steps=100)
+    assert losses[-1] < losses[0] - 0.5
