@@ -14,7 +14,9 @@ LIMIT = 1e-6  # relative error below which a gradient counts as right
 
 
 def relative_error(a, b):
-    """|a - b| / max(|a|, |b|) with Euclidean norms; 0 where both vanish."""
+    """|a - b| / max(|a|, |b|) with Euclidean norms; |a - b| where neither norm is above 1e-12.  a, b of one shape"""
+    if np.shape(a) != np.shape(b) and not np.size(a) == np.size(b) == 1:
+        raise ValueError(f"relative_error takes two arrays of one shape, got {np.shape(a)} and {np.shape(b)}")
     a, b = np.ravel(a), np.ravel(b)
     scale = max(np.linalg.norm(a), np.linalg.norm(b))
     return float(np.linalg.norm(a - b) / scale) if scale > 1e-12 else float(np.linalg.norm(a - b))
@@ -26,7 +28,7 @@ def numerical_gradient(function, x, eps=1e-6, entries=None):
     Parameters
     ----------
     function : callable
-        ``function(x) -> float``, with x an array that it must not change.
+        ``function(x) -> float``, with x an array that it must not change, computed in float64.
     x : ndarray of float64
     entries : ndarray of int, optional
         Flat indices to compute; the others stay NaN.
@@ -47,6 +49,8 @@ def numerical_gradient(function, x, eps=1e-6, entries=None):
         flat[i] = kept - eps
         below = function(x)
         flat[i] = kept
+        if getattr(above, "dtype", np.float64) in (np.float32, np.float16):
+            raise TypeError(f"a numerical gradient needs float64, the function returned {above.dtype}")
         flat_gradient[i] = (above - below) / (2.0 * eps)
     return gradient
 

@@ -200,6 +200,18 @@ def test_a_relative_error_is_absolute_where_there_is_nothing_to_compare_with():
     assert type(relative_error(np.ones(2), np.zeros(2))) is type(relative_error(np.zeros(2), np.zeros(2))) is float
 
 
+def test_a_relative_error_is_of_two_arrays_of_one_shape():
+    for a, b in ((np.ones((2, 3)), np.ones((3, 2))), (np.ones(6), 1.0)):
+        with pytest.raises(ValueError, match="of one shape"):
+            relative_error(a, b)
+    assert relative_error(np.ones(1), 1.0) == 0.0
+
+
+def test_a_numerical_gradient_refuses_a_function_that_rounds_to_float32():
+    with pytest.raises(TypeError, match="returned float32"):
+        numerical_gradient(lambda x: np.float32(x.sum()), np.ones(2))
+
+
 def test_a_numerical_gradient_looks_a_millionth_to_both_sides_of_chosen_entries():
     seen = []
     numeric = numerical_gradient(lambda x: seen.append(x.copy()) or x.sum(), np.zeros((2, 2)), entries=[1, 2])
