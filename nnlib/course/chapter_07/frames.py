@@ -171,7 +171,7 @@ def verdict(patient, diagnosis):
     if diagnosis == UNDECIDED:
         return (
             f"Patient {patient} after {N_STEPS} steps: training loss {c.train[-1]:.2f}, held-out accuracy "
-            f"{c.accuracy[-1]:.0%}. The dotted curve is a healthy training. What is wrong here?"
+            f"{c.accuracy[-1]:.0%}. The dashed curve is a healthy training. What is wrong here?"
         )
     sign = SIGNS[diagnosis]
     there, said = sign.seen(c)
