@@ -155,3 +155,12 @@ def test_newton_lands_the_valley_and_gradient_descent_leaves_a_saddle():
     )
     losses = ch.escape(0, 0.1, n_steps=100)
     assert losses[-1] < losses[0] - 0.5
+
+
+def test_a_batch_of_all_examples_walks_the_exact_gradient():
+    x, y = ch.two_weights()
+    paths = [ch.mini_batch_path(64, order) for order in (1, 2)]
+    np.testing.assert_allclose(paths[0], paths[1], atol=1e-12)
+    step = 0.1 * (x @ paths[0][0] - y) @ x / 64
+    np.testing.assert_allclose(paths[0][1], paths[0][0] - step)
+    assert len(ch.mini_batch_path(16, 1)) == 4 * 4 + 1

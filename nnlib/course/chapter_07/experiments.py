@@ -1,6 +1,7 @@
 """Chapter 7's experiments: descents on valleys and on digits, saddles, cliffs, and runs that went wrong."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -95,6 +96,45 @@ def largest_stable_rate(run, direction, guess, n_halvings=8):
     return 0.5 * (low + high)
 
 
+# --- planes through a trained network ---------------------------------------------------------------------------------
+
+PLANES = ("two weights", "two random directions", "the two steepest directions")
+
+
+@functools.cache
+def trained(seed=0):
+    """A trained network, its digits, and the two eigenvectors of largest curvature with their eigenvalues."""
+    run = train_on_all(0.5, 1000, seed)
+    network, x, y = run.network, run.x, run.y
+
+    def product(v):
+        return hessian_vector_product(network, SMOOTHED, x, y, v)
+
+    vectors, values = [], []
+    for _ in range(2):  # power iteration; the second among the vectors at right angles to the first
+        v = np.random.default_rng([78, seed]).normal(size=network.theta.size)
+        for _ in range(100):
+            for u in vectors:
+                v -= (v @ u) * u
+            v /= np.linalg.norm(v)
+            direction, v = v, product(v)
+        values.append(direction @ v)
+        vectors.append(direction)
+    return run, np.array(vectors), np.array(values)
+
+
+def plane_of(name, seed=0):
+    """Two orthonormal directions (2, P) of one of `PLANES`."""
+    run, steepest, _ = trained(seed)
+    if name == PLANES[2]:
+        return steepest
+    if name == PLANES[0]:
+        weights = run.network.theta[: 64 * 16].argsort()[[0, -1]]  # the smallest and the largest of the first layer
+        return np.eye(run.network.theta.size)[weights]
+    drawn = np.random.default_rng([79, seed]).normal(size=(2, run.network.theta.size))
+    return np.linalg.qr(drawn.T)[0].T
+
+
 # --- noise ------------------------------------------------------------------------------------------------------------
 
 
@@ -128,6 +168,25 @@ def excess(schedule, batch_size, n_epochs, seed, n=200, n_in=5):
             step += 1
         above.append(0.5 * (theta - best) @ curvature @ (theta - best))
     return np.array(above)
+
+
+def two_weights(seed=0, n=64):
+    """Least squares with two weights, one input twice as large as the other: x (n, 2), y (n,)."""
+    rng = np.random.default_rng([82, seed])
+    x = rng.normal(size=(n, 2)) * [1.0, 2.0]
+    return x, x @ [1.0, -0.5] + 0.5 * rng.normal(size=n)
+
+
+def mini_batch_path(batch_size, seed, learning_rate=0.1, n_epochs=4):
+    """Weights (n_steps + 1, 2) of SGD on `two_weights` from (-2, 1.5); the seed shuffles."""
+    x, y = two_weights()
+    rng, path = np.random.default_rng([83, seed]), [np.array([-2.0, 1.5])]
+    for _ in range(n_epochs):
+        order = rng.permutation(len(x))
+        for start in range(0, len(x), batch_size):
+            batch = order[start : start + batch_size]
+            path.append(path[-1] - learning_rate * (x[batch] @ path[-1] - y[batch]) @ x[batch] / len(batch))
+    return np.array(path)
 
 
 def in_order(order, learning_rate, seed, n_epochs=5, batch_size=16):

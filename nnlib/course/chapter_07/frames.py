@@ -11,8 +11,11 @@ from nnlib.course.chapter_07.experiments import (
     cliff,
     descend,
     gradient_of,
-    hessian_vector_product,
+    mini_batch_path,
+    plane_of,
     train_on_all,
+    trained,
+    two_weights,
     walk_at_the_cliff,
 )
 from nnlib.course.ward import ILL, N_STEPS, SIGNS, chart
@@ -49,43 +52,6 @@ def valley_frame(learning_rate):
     return Frame([picture, curve], text=minus(text))
 
 
-PLANES = ("two weights", "two random directions", "the two steepest directions")
-
-
-@functools.cache
-def trained(seed=0):
-    """A trained network, its digits, and the two eigenvectors of largest curvature with their eigenvalues."""
-    run = train_on_all(0.5, 1000, seed)
-    network, x, y = run.network, run.x, run.y
-
-    def product(v):
-        return hessian_vector_product(network, SMOOTHED, x, y, v)
-
-    vectors, values = [], []
-    for _ in range(2):  # power iteration; the second among the vectors at right angles to the first
-        v = np.random.default_rng([78, seed]).normal(size=network.theta.size)
-        for _ in range(100):
-            for u in vectors:
-                v -= (v @ u) * u
-            v /= np.linalg.norm(v)
-            direction, v = v, product(v)
-        values.append(direction @ v)
-        vectors.append(direction)
-    return run, np.array(vectors), np.array(values)
-
-
-def plane_of(name, seed=0):
-    """Two orthonormal directions (2, P) of one of `PLANES`."""
-    run, steepest, _ = trained(seed)
-    if name == PLANES[2]:
-        return steepest
-    if name == PLANES[0]:
-        weights = run.network.theta[: 64 * 16].argsort()[[0, -1]]  # the smallest and the largest of the first layer
-        return np.eye(run.network.theta.size)[weights]
-    drawn = np.random.default_rng([79, seed]).normal(size=(2, run.network.theta.size))
-    return np.linalg.qr(drawn.T)[0].T
-
-
 def plane_frame(plane, reach):
     """The loss of a trained network on a plane through it, at equal scale in every plane."""
     run = trained()[0]
@@ -107,6 +73,32 @@ def plane_frame(plane, reach):
         x_label="distance", y_label="loss (nats)", y_range=(0.4, 3.0), title="cut along both axes",
     )  # fmt: skip
     return Frame([picture, cut], text=minus(text))
+
+
+def path_frame(batch_size, order):
+    """Four passes over 64 examples on the error surface of two weights, at rate 0.1."""
+    x, y = two_weights()
+    path = mini_batch_path(batch_size, order)
+    best = np.linalg.lstsq(x, y, rcond=None)[0]
+
+    def above(theta):
+        return 0.5 * np.mean(((theta - best) @ x.T) ** 2, axis=-1)
+
+    grid = np.stack(np.meshgrid(np.linspace(-2.5, 2.5, 41), np.linspace(-2.0, 2.0, 33)), axis=-1)
+    picture = Field(
+        np.sqrt(above(grid)), x=(-2.5, 2.5), y=(-2.0, 2.0), overlay=[Lines(path, colors=("accent",))],
+        levels=(0.1, 0.5, 1.0, 2.0, 3.0), x_label="weight 1", y_label="weight 2", v_label="√(loss above the minimum)",
+        title="the path from above",
+    )  # fmt: skip
+    curve = Lines(
+        above(path), x=np.arange(len(path)) * batch_size, colors=("train",), x_label="examples seen", log=True,
+        y_label="loss above the minimum", y_range=(1e-5, 1e1), title="the loss",
+    )  # fmt: skip
+    text = (
+        f"Batches of {batch_size}, order {order}: {len(path) - 1} steps in 4 passes, and the loss ends "
+        f"{above(path)[-1]:.2g} above its minimum."
+    )
+    return Frame([picture, curve], text=minus(text))
 
 
 @functools.cache
