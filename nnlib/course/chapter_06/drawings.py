@@ -8,7 +8,7 @@ from nnlib.autodiff import Value
 
 def draw_descents(paths, axes):
     """Gradient descent on (6 w - 1)^2 / 2.  paths: {learning rate: the weight after each step (n_steps + 1,)}"""
-    grid = np.linspace(-0.6, 1.0, 200)
+    grid = np.linspace(-0.9, 1.35, 200)
     for ax, (learning_rate, path) in zip(axes, paths.items()):
         ax.plot(grid, 0.5 * (6 * grid - 1) ** 2, color=plotting.color("value"))
         steps = 0.5 * (6 * path - 1) ** 2
