@@ -113,7 +113,7 @@ def orthogonal(rng, shape):
 @says_its_call
 def sparse(connections, std=1.0):
     """Exactly ``connections`` weights of each unit are normal with standard deviation ``std``, the others are 0
-    (Martens 2010, section 5, with 15 connections): the variance of z does not depend on the fan-in.
+    (Martens 2010): the variance of z does not depend on the fan-in.
     """
     if not (isinstance(connections, int) and connections > 0 and 0.0 <= std < math.inf):
         raise ValueError(f"sparse takes a number of connections > 0 and a std >= 0, got {connections!r} and {std!r}")

@@ -1,10 +1,33 @@
-"""Chapter 9's still figures."""
+"""Chapter 9's still figures, and the numbers that two of them draw."""
 
 import numpy as np
 
 from nnlib import plotting
+from nnlib.activations import ELEMENTWISE, normal_density
+from nnlib.course.chapter_09.experiments import Z, mean_square, mean_square_slope
 
 plt = plotting.plt
+
+
+def variance_of_z(scale, fan_ins, seeds=range(5)):
+    """Var(z) over 200 normal examples and 50 units, for weights of standard deviation scale(n): (seeds, fan_ins)."""
+    found = []
+    for seed in seeds:
+        rng = np.random.default_rng([9, seed])
+        found.append(
+            [np.var(rng.normal(size=(200, n)) @ rng.normal(0.0, scale(n), (n, 50))) for n in fan_ins],
+        )
+    return np.array(found)
+
+
+def gains():
+    """{name of an activation: (gain 1 / E f^2, growth of the error a layer at it, share of E f^2 in the mean)}"""
+    found = {}
+    for name, f in ELEMENTWISE.items():
+        square = mean_square(f, 1.0)
+        mean = float(f(Z) @ normal_density(Z)) * (Z[1] - Z[0])
+        found[name] = (1.0 / square, mean_square_slope(f, 1.0) / square, mean**2 / square)
+    return found
 
 
 def draw_variance(fan_ins, found):
