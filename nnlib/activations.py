@@ -200,7 +200,7 @@ def _relu(z, out):
 
 
 def _relu_derivative(z, a, out):
-    """da/dz = 1 where z > 0, else 0; at the kink 0, as everybody chooses"""
+    """da/dz = 1 where z > 0, else 0; at the kink 0, as PyTorch and JAX choose"""
     np.greater(z, ZERO, out=out, casting="unsafe")
 
 

@@ -9,7 +9,7 @@ import pytest
 import seeds
 
 from nnlib.course.claims import claimed
-from nnlib.course.seeds import shift, shift_from_environment
+from nnlib.course.seeds import resampled, shift, shift_from_environment
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,17 @@ def test_what_is_no_seed_stays():
     shift(1)
     assert np.random.default_rng(rng) is rng
     assert draw(None) != draw(None)
+
+
+def test_recorded_runs_are_drawn_again_under_another_number():
+    np.testing.assert_array_equal(resampled(6), np.arange(6))
+    shift(1)
+    one, same, other = resampled(60, "tanh"), resampled(60, "tanh"), resampled(60, "ReLU")
+    np.testing.assert_array_equal(one, same)
+    assert len(set(one)) < 60
+    assert (one != other).any()
+    shift(2)
+    assert (resampled(60, "tanh") != one).any()
 
 
 def test_the_number_comes_from_the_environment(monkeypatch):

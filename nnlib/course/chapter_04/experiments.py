@@ -70,7 +70,7 @@ def learned_slopes(decay=0.0, seeds=range(5), epochs=10, learning_rate=0.2):
 
 def trained(name, rate, seeds=range(5), epochs=15):
     """Networks of three hidden layers of 64 units that have learned the digits, one a seed."""
-    (f, scale), networks = FITTING[name], []
+    (f, scale), networks = USUAL[name], []
     for weights, order in map(streams, seeds):
         networks.append(mlp((64, 64, 64, 64, 10), f, scaled(scale), weights))
         fit(networks[-1], softmax_cross_entropy, SGD(rate), some_digits(), epochs=epochs, rng=order, **BUDGET)
@@ -180,12 +180,12 @@ def scale_runs(arm, seed):
 
 
 HE = math.sqrt(2.0)
-#: Name -> the function and the scale of its weights: He's for the ReLU family, Xavier's for tanh and sine (1, between
-#: layers of one width), four times that for the sigmoid, LeCun's for SELU, and sqrt(gain_of(f)) for the others.
-FITTING = {
+#: Name -> the function and the usual scale of its weights: He's for the ReLU family (PReLU: variance 1.88 / n), and
+#: Xavier's for tanh and sine (here 1), 4 for the sigmoid, LeCun's for SELU, sqrt(gain_of(f)) for the others.
+USUAL = {
     "ReLU": (relu, HE),
     "leaky ReLU": (leaky_relu(0.01), HE),
-    "PReLU": (PReLU, HE),
+    "PReLU": (lambda: PReLU(64), 1.372),
     "ELU": (elu(1.0), 1.2449),
     "SELU": (selu, 1.0),
     "Swish": (swish(1.0), 1.6768),
@@ -194,7 +194,7 @@ FITTING = {
     "sine": (sine, 1.0),
     "sigmoid": (sigmoid, 4.0),
 }
-SHALLOW_GRIDS = {name: (f, (scale,), (0.05, 0.1, 0.2, 0.3, 0.5, 1)) for name, (f, scale) in FITTING.items()} | {
+SHALLOW_GRIDS = {name: (f, (scale,), (0.05, 0.1, 0.2, 0.3, 0.5, 1)) for name, (f, scale) in USUAL.items()} | {
     "SELU": (selu, (1.0,), (0.02, 0.05, 0.1, 0.2)),
     "sigmoid": (sigmoid, (4.0,), (0.5, 1, 2, 3, 5, 10)),
 }
@@ -209,6 +209,7 @@ def shallow_runs(arm, seed):
 DEEP_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 DEEP_GRIDS = {
     "ReLU": (relu, (1.19, 1.41, 1.68), DEEP_RATES),
+    "ReLU − 0.4": (shifted(relu, -1 / math.sqrt(2 * math.pi)), (1.19, 1.41, 1.68), DEEP_RATES),  # without its mean
     "leaky ReLU": (leaky_relu(0.01), (1.19, 1.41, 1.68), DEEP_RATES),
     "ELU": (elu(1.0), (1.05, 1.24, 1.48), DEEP_RATES),
     "SELU": (selu, (0.84, 1, 1.19), (0.005, 0.01, 0.02, 0.05, 0.1)),
