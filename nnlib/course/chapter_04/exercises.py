@@ -35,7 +35,8 @@ best_threshold.cheat("one half, whatever the mistakes cost, is right only where 
     cases=lambda rng: [
         (np.array([0.0, 1.0, -1.0, 9.0]),),
         (rng.normal(size=(3, 5)),),
-        (np.array([-1000.0, -50.0, -31.0, 40.0, 1000.0]),),
+        (np.array([-1000.0, -50.0, -31.0, 1000.0]),),
+        (np.array([38.0, 40.0]),),
     ],
     tolerance=1e-12,
 )
@@ -49,6 +50,9 @@ log_sigmoid.mistake("that is softplus, log(1 + exp(z)): log σ(z) = -log(1 + exp
 )
 log_sigmoid.mistake("minus infinity at z = -1000, as σ is rounded to 0 there: take the logarithm by hand first")(
     lambda z: np.log(sigmoid(z))
+)
+log_sigmoid.mistake("at z = 40 the answer is -4e-18, and yours 0: 1 + e loses a tiny e, np.log1p(e) keeps it")(
+    lambda z: np.minimum(z, 0.0) - np.log(1.0 + np.exp(-np.abs(z)))
 )
 log_sigmoid.other_way(lambda z: -np.logaddexp(0.0, -z))
 log_sigmoid.other_way(lambda z: np.where(z > 0, 0.0, z) - np.log1p(np.exp(-np.abs(z))))
@@ -152,7 +156,7 @@ deadly_bias.cheat("-50 kills these units, but so would a larger bias: the questi
     cases=lambda rng: [
         (rng.normal(size=(3, 5)),),
         (rng.normal(size=(4, 4)),),
-        (np.array([[1000.0, 1001.0], [-1000.0, -1000.0], [0.0, 3.0]]),),
+        (np.array([[1000.0, 1001.0], [-1000.0, -1000.0], [0.0, 1000.0]]),),
     ],
 )
 def softmax_rows(z):
@@ -179,6 +183,12 @@ def _softmax_in_place(z):
 @softmax_rows.mistake("subtract each row's own maximum: the largest of all makes 0 / 0 of other rows")
 def _softmax_one_shift(z):
     e = np.exp(z - z.max())
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@softmax_rows.mistake("subtract the row's maximum, not its minimum: then exponents are positive and may overflow")
+def _softmax_minimum(z):
+    e = np.exp(z - z.min(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
 
@@ -215,6 +225,9 @@ swiglu_backward.mistake("the gradient of z2 needs the derivative of swish, not s
 swiglu_backward.mistake("that is the derivative of the sigmoid: z2 σ(z2) is a product and has two terms")(
     lambda da, z1, z2: (da * swish(1.0)(z2), da * z1 * sigmoid(z2) * (1.0 - sigmoid(z2)))
 )
+swiglu_backward.mistake("the gradient of z2 holds the other factor, z1, too")(
+    lambda da, z1, z2: (da * swish(1.0)(z2), da * swish(1.0).derivative(z2))
+)
 swiglu_backward.mistake("the two gradients are interchanged: return that of z1 first")(
     lambda da, z1, z2: swiglu_backward(da, z1, z2)[::-1]
 )
@@ -242,6 +255,12 @@ def convex_by_maxout(knots, values):
 
 convex_by_maxout.mistake("these are the heights at the left knots: an intercept is the height of the line at x = 0")(
     lambda knots, values: (np.diff(values) / np.diff(knots), values[:-1])
+)
+convex_by_maxout.mistake("a sign of the intercept: value = slope * knot + intercept, so subtract slope * knot")(
+    lambda knots, values: (
+        np.diff(values) / np.diff(knots),
+        values[:-1] + np.diff(values) / np.diff(knots) * knots[:-1],
+    )
 )
 convex_by_maxout.mistake("run over rise: a slope is the difference of the values over that of the knots")(
     lambda knots, values: (
