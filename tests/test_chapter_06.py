@@ -277,3 +277,47 @@ def test_the_drawings_hold_what_they_are_given():
     assert [bar.get_width() for bar in ax.patches] == [0.5, 1e-9]
     assert ch.draw_skip_graph().texts
     plt.close("all")
+
+
+def test_what_the_figures_call_a_thing_is_that_thing():
+    curve = ch.nudge_frame(unit="o1", nudge=1.0).panels[1]
+    named = dict(zip(curve.labels, curve.series))
+    at = np.flatnonzero(np.isclose(curve.x, 1.0))[0]
+    assert named["measured"][at] == pytest.approx(ch.loss_nudged(NET, "o1", 1.0) - PASSES["L"])
+    assert named["δ times the nudge"][at] == pytest.approx(PASSES["dz2"][0, 0])
+    assert dict(zip(curve.labels, curve.dashes)) == {"measured": False, "δ times the nudge": True}
+    v = ch.difference_frame(kind="forward", precision="float64", exponent=-3.0).panels[1]
+    lowest = {label: series.min() for label, series in zip(v.labels, v.series)}
+    assert lowest["central"] < 0.1 * lowest["forward"]
+    bars = ch.path_frame(weight="w1", updates=0).panels[1]
+    shares = dict(zip(bars.names, bars.heights))
+    for k, name in enumerate(("via o1", "via o2")):
+        share = PASSES["dz2"][0, k] * NET.W2[0, k] * PASSES["slope1"][0, 0] * NET.x[0, 0]
+        assert shares[name] == pytest.approx(share)
+
+
+def test_the_reason_for_an_error_is_the_curve_above_the_best_step_and_rounding_below():
+    for kind in ("forward", "central"):
+        assert "bends" in ch.reason(kind, "float64", -1.0)
+        assert "rounding" in ch.reason(kind, "float64", -13.0)
+    with pytest.raises(KeyError):
+        ch.difference("centre", 1e-3)
+
+
+def test_backward_steps_point_backward_and_only_they():
+    assert [ch.step_frame(step=s, updates=0).panels[0].backward for s in (3, 6, 17, 18)] == [False, True, True, False]
+
+
+def test_the_drawings_mark_what_they_say():
+    ax = ch.draw_errors({"right": 1e-12}, plt.subplots()[1])
+    assert [line.get_xdata()[0] for line in ax.lines] == [1e-6]
+    assert "6" in [text.get_text() for text in ch.draw_skip_graph().texts]
+    image = ch.draw_deltas([np.array([[1.0, -1.0]])], [3], [False], [plt.subplots()[1]])[0].images[0]
+    positive, negative = (image.cmap(image.norm(value)) for value in (1.0, -1.0))
+    assert positive[2] > positive[0]  # blue
+    assert negative[0] > negative[2]  # red
+    ax = ch.draw_descents({0.06: ch.descend(0.06)}, [plt.subplots()[1]])[0]
+    low, high = ax.get_ylim()
+    assert low <= ax.lines[1].get_ydata().min()
+    assert ax.lines[1].get_ydata().max() <= high
+    plt.close("all")

@@ -121,9 +121,8 @@ def loss_of_w5(w5, dtype=np.float64):
 def difference(kind, eps, dtype=np.float64):
     """The forward or the central difference of L at w5 = 0.4.  eps (n,) -> (n,)"""
     w5, eps = dtype(0.4), np.atleast_1d(np.asarray(eps, dtype))
-    if kind == "central":
-        return (loss_of_w5(w5 + eps, dtype) - loss_of_w5(w5 - eps, dtype)) / (dtype(2.0) * eps)
-    return (loss_of_w5(w5 + eps, dtype) - loss_of_w5(w5, dtype)) / eps
+    back = {"central": eps, "forward": dtype(0.0) * eps}[kind]
+    return (loss_of_w5(w5 + eps, dtype) - loss_of_w5(w5 - back, dtype)) / (eps + back)
 
 
 def relative_errors(kind, eps, dtype=np.float64):
