@@ -75,11 +75,7 @@ class Perceptron:
         Training
             Whether it converged, the mistakes of each epoch, and the path of (w, b).
         """
-        x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
-        if x.ndim != 2 or x.shape[1] != len(self.w) or len(x) == 0:
-            raise ValueError(f"Perceptron({len(self.w)}) takes x of shape (N, {len(self.w)}), got {x.shape}")
-        if y.shape != (len(x),) or not np.isin(y, (0, 1)).all():
-            raise ValueError(f"y must hold {len(x)} labels 0 or 1, got shape {y.shape} with {np.unique(y)}")
+        x, y = _examples(f"Perceptron({len(self.w)})", x, y, len(self.w))
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {epochs}")
         path, mistakes_per_epoch = [np.append(self.w, self.b)], []
@@ -97,6 +93,18 @@ class Perceptron:
         return Training(mistakes_per_epoch[-1] == 0, tuple(mistakes_per_epoch), np.array(path))
 
 
+def _examples(name, x, y, n_in):
+    """x (N, n_in) as float64 and y (N,) as int64, or an error that says what is wrong with them."""
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+    if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
+        raise ValueError(f"{name} takes x of shape (N, {n_in}), got {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError(f"{name} takes finite numbers, but x holds NaN or infinity")
+    if y.shape != (len(x),) or not np.isin(y, (0, 1)).all():
+        raise ValueError(f"y must hold {len(x)} labels 0 or 1, got shape {y.shape} with {np.unique(y)}")
+    return x, y.astype(np.int64)
+
+
 def radius(x):
     """R = max over the examples of ||(x, 1)||: the bias is the weight of an input that is always 1.  x (N, n)."""
     return math.sqrt(1.0 + np.max(np.sum(np.square(np.asarray(x, dtype=np.float64)), axis=1)))
@@ -106,9 +114,17 @@ def margin(x, y, w, b):
     """gamma = min over the examples of (2y - 1)(w . x + b) / ||(w, b)||: positive if (w, b) separates the classes.
 
     x (N, n), y (N,) of 0 and 1, w (n,). The bias counts as one more weight, as in `radius`.
+
+    Raises
+    ------
+    ValueError
+        If x, y and w do not fit together, or (w, b) is zero and has no direction.
     """
     w = np.asarray(w, dtype=np.float64)
-    scores = (2 * np.asarray(y) - 1) * (np.asarray(x, dtype=np.float64) @ w + b)
+    x, y = _examples("margin", x, y, len(w))
+    if not (w.any() or b):
+        raise ValueError("margin takes (w, b) of some length, got zeros")
+    scores = (2 * y - 1) * (x @ w + b)
     return float(np.min(scores) / math.sqrt(w @ w + b * b))
 
 
@@ -134,7 +150,7 @@ def threshold_functions(weights, biases):
     Returns a dict from the truth table, a tuple of outputs for (0, 0), (0, 1), (1, 0), (1, 1), to the first
     (w1, w2, b) that gives it.
     """
-    found = {}
+    found, weights, biases = {}, list(weights), list(biases)
     for w1, w2, b in product(weights, weights, biases):
         outputs = tuple(int(w1 * x1 + w2 * x2 + b >= 0) for x1, x2 in product((0, 1), repeat=2))
         found.setdefault(outputs, (w1, w2, b))

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -216,3 +217,122 @@ def test_the_approximation_sentence_tells_the_largest_error():
         error = np.max(np.abs(ch.approximating(units, n)(x) - ch.wave(x)))
         assert abs(ch.error_of(frame) - error) <= 0.006
         assert f"{n} {units} unit" in frame.text
+
+
+def test_what_is_not_there_is_refused():
+    with pytest.raises(KeyError):
+        ch.approximation_frame("placed tanh", 3)
+    with pytest.raises(ValueError, match="XOR or separable"):
+        ch.perceptron_frame("xor", 3)
+
+
+def test_the_perceptron_names_its_curves_and_its_sides():
+    for k in (3, ch.PERCEPTRON_STEPS):
+        plane, lengths = ch.perceptron_frame("separable", k).panels
+        x, _, line = ch.perceptron_data("separable")
+        by_label = dict(zip(lengths.labels, lengths.series))
+        np.testing.assert_allclose(by_label["√k R"][-1, 1], np.sqrt(ch.PERCEPTRON_STEPS) * radius(x))
+        assert by_label["k γ"][-1, 1] == pytest.approx(
+            ch.PERCEPTRON_STEPS * margin(*ch.perceptron_data("separable")[:2], *line)
+        )
+        assert plane.labels == ("says 0", "says 1")
+        path = Perceptron(2).fit(*ch.perceptron_data("separable")[:2], 30, ch.example_rng(2)).path[k]
+        np.testing.assert_array_equal(plane.values.ravel(), ch.grid(-1.3, 1.3, 32) @ path[:2] + path[2] >= 0)
+
+
+CONDITIONS = {
+    "line 1": lambda x1, x2: x1 >= 0,
+    "line 2": lambda x1, x2: x2 >= 0,
+    "line 3": lambda x1, x2: x1 + x2 >= 1.5,
+    "line 4": lambda x1, x2: x1 + x2 <= -1.5,
+}
+
+
+@pytest.mark.parametrize("unit", ch.REGION_UNITS[1:])
+def test_the_sentence_of_a_unit_is_what_the_unit_computes(unit):
+    """Lines by their inequality; cells and classes by reading the sentence as a formula of the layer below."""
+    points = ch.grid(-2.0, 2.0, 40)
+    layers = {"line": 0, "cell": 1, "class": 2}
+
+    def holds(kind, number):
+        if kind == "line":
+            return CONDITIONS[f"line {number}"](*points.T)
+        below = "line" if kind == "cell" else "cell"
+        sentence = ch.UNIT_SENTENCES[f"{kind} {number}"]
+        terms = [(part.startswith("¬"), int(part.strip("¬"))) for part in re.split(r" [∧∨] ", sentence)]
+        found = [holds(below, n) ^ negated for negated, n in terms]
+        return np.all(found, axis=0) if "∧" in sentence else np.any(found, axis=0)
+
+    kind, number = unit.split()
+    values = ch.regions_frame(unit, 0).panels[0].values.ravel()
+    np.testing.assert_array_equal(values > 0.5, holds(kind, int(number)))
+    assert layers[kind] in (0, 1, 2)
+    if kind == "line":
+        said = ch.UNIT_SENTENCES[unit]
+        sign = {
+            "x₁ ≥ 0": (1, 0, 0),
+            "x₂ ≥ 0": (0, 1, 0),
+            "x₁ + x₂ ≥ 1.5": (1, 1, -1.5),
+            "x₁ + x₂ ≤ −1.5": (-1, -1, -1.5),
+        }
+        w1, w2, b = sign[said]
+        np.testing.assert_array_equal(values > 0.5, points @ [w1, w2] + b >= 0)
+
+
+def test_the_bend_of_the_wave_is_its_second_difference():
+    x, h = np.array([-2.0, -0.7, 0.5, 2.5]), 1e-4
+    np.testing.assert_allclose((ch.wave(x + h) - 2 * ch.wave(x) + ch.wave(x - h)) / h**2, ch.wave_bend(x), atol=1e-4)
+
+
+# --- the drawings -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def axes():
+    """The axes that the test draws, closed afterwards."""
+    yield lambda: plt.gcf().axes
+    plt.close("all")
+
+
+def drawn(ax):
+    return {line.get_label(): (line.get_xdata(), line.get_ydata()) for line in ax.lines}
+
+
+def test_mistakes_and_bounds_are_drawn_under_their_names(axes):
+    counts = np.array([(0.02, 90, 4000), (0.4, 3, 20)])
+    ch.draw_mistakes(counts, [3, 5, 250])
+    found = drawn(axes()[0])
+    np.testing.assert_array_equal(found["mistakes"][1], [90, 3])
+    np.testing.assert_array_equal(found["bound $(R/\\gamma)^2$"][1], [4000, 20])
+    assert sum(bar.get_height() for bar in axes()[1].patches) == 3
+
+
+def test_units_for_tents_are_drawn_under_their_names(axes):
+    ch.draw_errors((4, 16), {"relu": np.ones((5, 2))}, (1, 2, 3))
+    found = drawn(axes()[1])
+    np.testing.assert_array_equal(found["one layer, exact"][1], [2, 4, 8])
+    np.testing.assert_array_equal(found["one layer, at least"][1], [1, 3, 7])
+    np.testing.assert_array_equal(found["r layers of 2, exact"][1], [2, 4, 6])
+
+
+def test_learned_and_new_digits_are_drawn_under_their_names(axes):
+    ch.draw_comparison({"a": np.array([0.9, 1.0])}, {"a": np.array([0.7, 0.8])}, {"b": np.array([0.6])})
+    found = drawn(axes()[0])
+    np.testing.assert_array_equal(found["learned"][0], [0.9, 1.0])
+    np.testing.assert_array_equal(found["new writers"][0], [0.7, 0.8, 0.6])
+    assert [label.get_text() for label in axes()[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_shares_are_drawn_under_their_number_of_inputs(axes):
+    ch.draw_separable_shares({2: ([1, 2], [1.0, 0.5]), 9: ([1, 2], [1.0, 0.4])}, at=9.1)
+    assert {label: list(y) for label, (_, y) in drawn(axes()[0]).items() if label[0] == "D"} == {
+        "D = 2": [1.0, 0.5],
+        "D = 9": [1.0, 0.4],
+    }
+
+
+def test_the_line_of_the_hidden_plane_separates_what_it_should(axes):
+    a = np.array([(0.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 0.0)])
+    ch.draw_hidden_plane(a, np.array([1, 0, 0, 1]))
+    (line,) = axes()[1].lines
+    np.testing.assert_allclose(np.add(*line.get_data()), 0.5)  # the OR of the page: 20 a1 + 20 a2 - 10 = 0

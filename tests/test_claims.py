@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from nnlib.course.claims import ClaimFails, claim, claimed, falsify
+from nnlib.course.claims import ClaimFails, claim, claimed, digest, falsify
 
 TESTS = pathlib.Path(__file__).parent
 CELL = 'claim("04.a", "tanh ends lower than sigmoid for every seed", (tanh < sigmoid).all())'
@@ -82,6 +82,13 @@ def test_results_that_share_an_array_share_its_copy():
     namespace = {"claim": claim, "x": x, "runs": {"x": x}}
     cell = 'claim("04.a", "the first is less than 2", bool(runs["x"][0] < 2))'
     assert falsify(cell, "x[0] = 3.0", {**namespace}) == "04.a"
+
+
+def test_the_digest_tells_other_numbers_and_other_texts_apart():
+    cell = {"In": ["x, gates"], "x": np.array([1.0]), "gates": {"a": ["AND", "NOR"]}}
+    assert digest(cell) == digest({**cell, "y": 2})
+    assert digest(cell) != digest({**cell, "x": np.array([2.0])})
+    assert digest(cell) != digest({**cell, "gates": {"a": ["AND", "OR"]}})
 
 
 def test_claimed_finds_the_ids_in_order():

@@ -125,3 +125,35 @@ def test_fit_says_what_it_wants(x, y, epochs, message, rng):
 def test_a_perceptron_has_an_input():
     with pytest.raises(ValueError, match="at least one input"):
         Perceptron(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": [[np.nan, 0.0], [1.0, 1.0]]}, "NaN or infinity"),
+        ({"x": [[np.inf, 0.0], [1.0, 1.0]]}, "NaN or infinity"),
+        ({"y": [-1, 1]}, "labels 0 or 1"),
+        ({"y": [[0], [1]]}, r"got shape \(2, 1\)"),
+    ],
+)
+def test_bad_examples_are_refused_with_a_reason(change, message, rng):
+    good = {"x": [[0.0, 0.0], [1.0, 1.0]], "y": [0, 1]}
+    x, y = (np.array(value) for value in (good | change).values())
+    with pytest.raises(ValueError, match=message):
+        Perceptron(2).fit(x, y, 5, rng)
+    with pytest.raises(ValueError, match=message):
+        margin(x, y, [1.0, 1.0], -1.0)
+
+
+def test_small_whole_numbers_are_labels_like_others():
+    x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
+    assert margin(x, y.astype(np.uint8), [1.0, 1.0], -1.0) == margin(x, y, [1.0, 1.0], -1.0) > 0
+
+
+def test_no_weights_have_no_margin():
+    with pytest.raises(ValueError, match="some length"):
+        margin(np.eye(2), [0, 1], [0.0, 0.0], 0.0)
+
+
+def test_lists_of_weights_may_be_used_up_by_reading():
+    assert len(threshold_functions(iter(range(-3, 4)), iter(np.arange(-3.5, 4.0)))) == 14

@@ -110,15 +110,32 @@ def draw_separable_shares(shares, at):
 @nine_points
 def draw_strip(network, x, y):
     """The two hidden units and the output of the 2-2-1 network over the plane, with the points."""
-    figure, axes = plotting.plt.subplots(1, 3, figsize=(WIDTH, 2.2), sharey=True)
+    figure, axes = plotting.plt.subplots(2, 2, figsize=(WIDTH, 4.6))
     points = grid(-2.0, 2.0, 121)
     hidden = network.layers[1].forward(network.layers[0].forward(points)).copy()
-    titles = ("unit 1: above", "unit 2: below", "output: both")
-    for ax, a, title in zip(axes, [*hidden.T, network.predict(points)[:, 0]], titles):
+    titles = ("unit 1: above the lower line", "unit 2: below the upper line", "output: both")
+    for ax, a, title in zip(axes.flat, [*hidden.T, network.predict(points)[:, 0]], titles):
         picture = _map(ax, a, -2.0, 2.0, title)
         plotting.plot_points(x, y, ax, size=8).get_legend().remove()
-        ax.label_outer()
-    figure.colorbar(picture, ax=axes, label="output a")
+    axes[1, 1].set_visible(False)
+    figure.colorbar(picture, ax=axes[1, 1], location="left", label="output a", shrink=0.9)
+
+
+@nine_points
+def draw_hidden_plane(a, xnor):
+    """XNOR before and after its hidden layer: the corners, and a (4, 2), where AND and NOR put them, with a line."""
+    _, axes = plotting.plt.subplots(1, 2, figsize=(WIDTH, 2.9), layout="constrained")
+    names = ("(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)")
+    for ax, points in zip(axes, (CORNERS, a)):
+        plotting.plot_points(points, xnor, ax, size=70).get_legend().remove()
+        ax.set(xlim=(-0.35, 1.5), ylim=(-0.35, 1.35), xticks=(0, 1), yticks=(0, 1))
+    for name, point in zip(names, CORNERS):
+        axes[0].annotate(name, point, (5, 7), textcoords="offset points")
+    for k, name, lift in ((0, names[0], 7), (1, "both unequal", -15), (3, names[3], 7)):
+        axes[1].annotate(name, a[k], (5, lift), textcoords="offset points")
+    axes[0].set(xlabel="$x_1$", ylabel="$x_2$", title="inputs: no line will do")
+    axes[1].plot((-0.35, 0.85), (0.85, -0.35), color=plotting.color("accent"))
+    axes[1].set(xlabel="AND unit", ylabel="NOR unit", title="hidden layer: one line will do")
 
 
 @nine_points
@@ -168,7 +185,7 @@ def draw_depth(trained, x, y, depths, reached):
 
 @nine_points
 def draw_errors(widths, errors, folds):
-    """Largest errors (n_runs, n_widths) by activation, and the units that k folds of the tent map need."""
+    """Largest errors (n_runs, n_widths) by activation, and the units that r folds of the tent map need."""
     color = plotting.color
     _, (left, right) = plotting.plt.subplots(1, 2, figsize=(WIDTH, 2.9), layout="constrained")
     for (name, values), tone in zip(errors.items(), ("series0", "series2", "series1", "muted")):
@@ -176,10 +193,10 @@ def draw_errors(widths, errors, folds):
     left.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="largest error", title="sin 2x + 0.3|x|")
     left.set_xticks(widths, widths)
     left.minorticks_off()
-    right.semilogy(folds, [2**k for k in folds], "o-", color=color("series0"), label="one layer, exact")
-    right.semilogy(folds, [2**k - 1 for k in folds], ":", color=color("series0"), label="one layer, at least")
-    right.semilogy(folds, [2 * k for k in folds], "s--", color=color("series1"), label="k layers of 2, exact")
-    right.set(xlabel="folds k of the tent map", ylabel="ReLU units", title="tents of k folds")
+    right.semilogy(folds, [2**r for r in folds], "o-", color=color("series0"), label="one layer, exact")
+    right.semilogy(folds, [2**r - 1 for r in folds], ":", color=color("series0"), label="one layer, at least")
+    right.semilogy(folds, [2 * r for r in folds], "s--", color=color("series1"), label="r layers of 2, exact")
+    right.set(xlabel="folds r of the tent map", ylabel="ReLU units", title="tents of r folds")
     right.legend()
 
 

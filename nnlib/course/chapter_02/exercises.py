@@ -1,6 +1,7 @@
 """Chapter 2's exercises."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -23,6 +24,9 @@ def at_least(x, k):
 at_least.mistake("this is on above k: with exactly k ones the sum must reach 0, too")(
     lambda x, k: (x.sum(axis=1) > k).astype(np.float64)
 )
+at_least.mistake("this is on from k - 1 ones on: the sum must stay below 0 there")(
+    lambda x, k: (x.sum(axis=1) >= k - 1).astype(np.float64)
+)
 at_least.mistake("this is on for exactly k ones; a unit that is on stays on when more inputs come")(
     lambda x, k: (x.sum(axis=1) == k).astype(np.float64)
 )
@@ -42,8 +46,7 @@ def _mirror_cases(rng):
 @exercise("02.mirror", cases=_mirror_cases)
 def mirror(w, b, x):
     """The mirror images of the rows of x in the decision boundary w . x + b = 0.  w (D,), x (N, D) -> (N, D)"""
-    d = (x @ w + b) / np.linalg.norm(w)
-    return x - 2.0 * d[:, None] * w / np.linalg.norm(w)
+    return x - 2.0 * ((x @ w + b) / (w @ w))[:, None] * w
 
 
 mirror.mistake("this is the nearest point of the boundary: the image lies as far again behind it")(
@@ -52,18 +55,23 @@ mirror.mistake("this is the nearest point of the boundary: the image lies as far
 mirror.mistake("the length of w counts twice: once in the distance, once in the direction of length 1")(
     lambda w, b, x: x - 2.0 * ((x @ w + b) / np.linalg.norm(w))[:, None] * w
 )
-mirror.mistake("the sum z is no distance yet: divide by the length of w, and go along a vector of length 1")(
-    lambda w, b, x: x - 2.0 * (x @ w + b)[:, None] * w
-)
 mirror.mistake("the bias is missing: this mirrors in a parallel boundary through the origin")(
     lambda w, b, x: x - 2.0 * ((x @ w) / (w @ w))[:, None] * w
+)
+mirror.mistake("this walks away from the boundary: subtract, since w points to where z grows")(
+    lambda w, b, x: x + 2.0 * ((x @ w + b) / (w @ w))[:, None] * w
 )
 mirror.cheat("this turns the points about the origin and looks at neither w nor b")(lambda w, b, x: -x)
 mirror.other_way(lambda w, b, x: x @ (np.eye(len(w)) - 2.0 * np.outer(w, w) / (w @ w)) - 2.0 * b * w / (w @ w))
 mirror.other_way(lambda w, b, x: x - np.outer(2.0 * (x @ w + b) / np.sum(w**2), w))
 
 
-@exercise("02.xor_network", cases=lambda rng: [(CORNERS,), (CORNERS[[1]],), (rng.uniform(-1.0, 2.0, (40, 2)),)])
+EDGES = np.array([(0.5, 0.0), (0.25, 0.25), (1.0, 0.5), (0.75, 0.75)])  # on the lines themselves
+
+
+@exercise(
+    "02.xor_network", cases=lambda rng: [(CORNERS,), (CORNERS[[1]],), (rng.uniform(-1.0, 2.0, (40, 2)),), (EDGES,)]
+)
 def xor_network(x):
     """1.0 between the lines x1 + x2 = 0.5 and x1 + x2 = 1.5, else 0.0, by three threshold units.  x (N, 2) -> (N,)"""
     above_lower = (x @ np.array([1.0, 1.0]) - 0.5 >= 0).astype(np.float64)
@@ -80,9 +88,6 @@ xor_network.mistake("this is OR: above the second line, at (1, 1) too, the outpu
 )
 xor_network.mistake("this is XNOR, the opposite: it is on outside of the strip")(
     lambda x: 1.0 - (_on(x.sum(axis=1) - 0.5) - _on(x.sum(axis=1) - 1.5))
-)
-xor_network.mistake("this is NAND: below the first line, at (0, 0) too, the output must be 0")(
-    lambda x: _on(1.5 - x.sum(axis=1))
 )
 xor_network.mistake(
     "this is XOR at the four corners with other lines, x1 - x2 = 0.5 and x2 - x1 = 0.5: take those of the task"
@@ -168,9 +173,9 @@ def _reversed(weights, biases):
     return W, b
 
 
-@collapse_skipping.mistake("an early bias passes through all later layers, too: multiply it before you add the next")
-def _biases_added(weights, biases):
-    return collapse_skipping(weights, biases)[0], np.sum(biases, axis=0)
+@collapse_skipping.mistake("the bias skips each layer, too: it is multiplied by the identity plus the next W")
+def _bias_without_skip(weights, biases):
+    return collapse_skipping(weights, biases)[0], _chained(weights, biases)[1]
 
 
 collapse_skipping.cheat("this adds the layers up and leaves their products out: right for one layer only")(
@@ -198,42 +203,44 @@ def _with_a_column_of_ones(weights, biases):
 
 @exercise(
     "02.capacity",
-    cases=lambda rng: [(2, 0.5), (1, 0.9), (2, 0.875), (9, 0.95), (9, 0.05), (64, 0.5), (64, 0.99)],
+    cases=lambda rng: [(2, 0.5), (1, 0.9), (2, 0.875), (9, 0.95), (9, 0.05), (64, 0.5), (64, 0.99), (1100, 1.0)],
 )
 def capacity(n_inputs, share):
     """The largest N of points in general position of whose labelings a threshold unit makes at least this share."""
-    N = 1
-    while 2 * sum(math.comb(N, k) for k in range(n_inputs + 1)) >= share * 2 ** (N + 1):
-        N += 1
-    return N
+    return _first_below(n_inputs + 1, Fraction(share), n_inputs + 1) - 1
 
 
-def _first_below(n_weights, share, first):
+def _first_below(n_weights, share, first, factor=2):
     N = first
-    while 2 * sum(math.comb(N - 1, k) for k in range(n_weights)) >= share * 2**N:
+    while factor * sum(math.comb(N - 1, i) for i in range(n_weights)) >= share * 2**N:
         N += 1
     return N
 
 
 capacity.mistake("this is the first N that falls below the share; the task asks for the last that reaches it")(
-    lambda n_inputs, share: _first_below(n_inputs + 1, share, 1)
+    lambda n_inputs, share: _first_below(n_inputs + 1, Fraction(share), n_inputs + 1)
 )
 capacity.mistake("the bias is a weight, too: the unit has n_inputs + 1 of them")(
-    lambda n_inputs, share: _first_below(n_inputs, share, 1) - 1
+    lambda n_inputs, share: _first_below(n_inputs, Fraction(share), n_inputs) - 1
+)
+capacity.mistake("the factor 2 is missing: the two sides of each boundary can be exchanged")(
+    lambda n_inputs, share: max(_first_below(n_inputs + 1, Fraction(share), n_inputs + 1, 1) - 1, 1)
+)
+capacity.mistake("a float share makes 2**N a float, which is too small for it: compare whole numbers, Fraction(share)")(
+    lambda n_inputs, share: _first_below(n_inputs + 1, share, n_inputs + 1) - 1
 )
 capacity.cheat("this is right for the share 1/2 alone")(lambda n_inputs, share: 2 * (n_inputs + 1))
 
 
+capacity.other_way(lambda n_inputs, share: _first_below(n_inputs + 1, Fraction(share), max(1, n_inputs)) - 1)
+
+
 @capacity.other_way
-def _by_recursion(n_inputs, share):
-    counts, N = [2] * (n_inputs + 1), 1  # counts[d]: labelings of N points by d + 1 weights
-    while counts[-1] >= share * 2**N:
-        counts = [counts[d] + (counts[d - 1] if d else 0) for d in range(n_inputs + 1)]
+def _down(n_inputs, share):
+    missing, N = 1 - Fraction(share), n_inputs + 1
+    while sum(math.comb(N, i) for i in range(n_inputs + 1, N + 1)) <= missing * 2**N:
         N += 1
-    return N - 1
-
-
-capacity.other_way(lambda n_inputs, share: _first_below(n_inputs + 1, share, n_inputs + 1) - 1)
+    return N
 
 
 def _graph_cases(rng):
@@ -263,11 +270,9 @@ def _graph_tanh_at_the_end(x, sources, weights, biases):
     return np.tanh(graph_forward(x, sources, weights, biases))
 
 
-@graph_forward.mistake("a source D + j is unit j: append each unit's output to the columns")
-def _graph_inputs_only(x, sources, weights, biases):
-    for s, w, b in zip(sources, weights, biases):
-        z = b + sum(w_i * (x[:, i] if i < x.shape[1] else 0.0 * x[:, 0]) for w_i, i in zip(w, s))
-    return z
+@graph_forward.mistake("the bias of each unit is missing")
+def _graph_without_biases(x, sources, weights, biases):
+    return graph_forward(x, sources, weights, np.zeros(len(biases)))
 
 
 @graph_forward.cheat("this takes an input where the output of a unit is wanted, so that nothing breaks")
@@ -287,13 +292,9 @@ def _graph_by_matrices(x, sources, weights, biases):
 
 
 @graph_forward.other_way
-def _graph_on_demand(x, sources, weights, biases):
-    n_inputs = x.shape[1]
-
-    def z(k):
-        return sum(w * a(i) for w, i in zip(weights[k], sources[k])) + biases[k]
-
-    def a(i):
-        return x[:, i] if i < n_inputs else np.tanh(z(i - n_inputs))
-
-    return z(len(sources) - 1)
+def _graph_in_one_array(x, sources, weights, biases):
+    a = np.hstack([x, np.zeros((len(x), len(sources)))])
+    for k, (s, w, b) in enumerate(zip(sources, weights, biases), x.shape[1]):
+        z = np.einsum("ni,i->n", a[:, s], w) + b
+        a[:, k] = np.tanh(z)
+    return z

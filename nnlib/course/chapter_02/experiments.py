@@ -37,6 +37,20 @@ def separable(n, gap, rng):
     return x, (x @ w + b > 0).astype(np.int64), (w, b)
 
 
+def pixels_of(x, block):
+    """Digits (N, 64) with their pixels averaged in squares of block x block: (N, 64 / block^2)."""
+    side = 8 // block
+    return x.reshape(-1, side, block, side, block).mean(axis=(2, 4)).reshape(len(x), -1)
+
+
+def apart(center, rng, n=60):
+    """Points on both sides of the line x1 = center, 0.5 away or more.  -> x (n, 2), y (n,), the line (w, b)"""
+    x = rng.uniform(-1, 1, (n, 2))
+    y = (x[:, 0] > 0).astype(np.int64)
+    x[:, 0] += center + y - 0.5
+    return x, y, (np.array([1.0, 0.0]), -center)
+
+
 def strip(n, rng):
     """Class 1 lies between the lines x2 = 0.6 x1 + 0.5 and x2 = 0.6 x1 - 0.5, class 0 on both sides of them.
 
@@ -156,7 +170,7 @@ def graph_output(x, sources, weights):
     return z
 
 
-def train_graph(sources, x, y, rng, n_steps=300, learning_rate=2.0):
+def train_graph(sources, x, y, rng, n_steps=200, learning_rate=2.0):
     """The weights of a graph of tanh units after gradient descent, a row (bias, one weight per source) for each unit.
 
     x (N, D), y (N,) of 0 and 1; the loss is the mean of log(1 + exp(-s z)) with s = -1, +1 for the classes 0, 1.
@@ -221,9 +235,10 @@ def placed_units(target, n, kind):
     """
     t = np.linspace(*WAVE_RANGE, n + 1)
     (low, changes), (start, jumps) = corners_and_jumps(t, target(t))
-    if kind == "relu":
-        return lambda x: low + relu(np.subtract.outer(x, t[:-1])) @ changes
-    return lambda x: start + step(np.subtract.outer(x, (t[:-1] + t[1:]) / 2)) @ jumps
+    return {
+        "relu": lambda x: low + relu(np.subtract.outer(x, t[:-1])) @ changes,
+        "step": lambda x: start + step(np.subtract.outer(x, (t[:-1] + t[1:]) / 2)) @ jumps,
+    }[kind]
 
 
 def planar_labelings(x):
@@ -255,10 +270,11 @@ def kernel_ridge(train, c, ridge):
     return lambda new: kernel(new.astype(np.float64), x) @ alpha
 
 
-def best_kernel_ridge(train, validation):
-    """The best accuracy on the validation part over all settings, an array (1,): there is no chance in the method."""
-    (x, y), ridges, cs = validation, (0.01, 0.1, 1.0, 10.0), (0.03, 0.1, 0.3, 1.0, 3.0)
-    return np.array([max(accuracy(kernel_ridge(train, c, ridge)(x), y) for c in cs for ridge in ridges)])
+def best_kernel_ridge(train, tuning):
+    """The scores function of the best of 20 settings on the tuning part."""
+    x, y = tuning
+    fitted = [kernel_ridge(train, c, ridge) for c in (0.03, 0.1, 0.3, 1.0, 3.0) for ridge in (0.01, 0.1, 1.0, 10.0)]
+    return max(fitted, key=lambda predict: accuracy(predict(x), y))
 
 
 def ten_perceptrons(train, validation, seeds, epochs=5):

@@ -85,6 +85,8 @@ def perceptron_data(data):
     if data == "XOR":
         x, y = logic_table("XOR")
         return 2.0 * x.astype(np.float64) - 1.0, y, None
+    if data != "separable":
+        raise ValueError(f"the data are XOR or separable, got {data!r}")
     return separable(40, 0.12, example_rng(0))
 
 
@@ -127,7 +129,7 @@ def perceptron_frame(data, mistakes):
     return Frame([plane, lengths], text=text)
 
 
-PERCEPTRON_STEPS = 14
+PERCEPTRON_STEPS = 11
 REGION_LAYERS = ("line", "cell", "class")
 REGION_UNITS = ("the classes", *(f"{layer} {i + 1}" for layer, n in zip(REGION_LAYERS, (4, 6, 4)) for i in range(n)))
 UNIT_SENTENCES = dict(
@@ -214,10 +216,7 @@ def forward_frame(step, x1, x2):
     def shown(values):
         return ["?", "?"] if values is None else [f"{v:.4f}" for v in values]
 
-    def bias(b):
-        return np.array([b])
-
-    weights = [np.column_stack([np.vstack([W, bias(b)]), np.full(3, np.nan)]) for W, b in ((W1, b1), (W2, b2))]
+    weights = [np.column_stack([np.vstack([W, b[None]]), np.full(3, np.nan)]) for W, b in ((W1, b1), (W2, b2))]
     weights[1] = weights[1][:, :2]
     gap = (step + 1) // 2 - 1  # the weights that this step uses
     lit = {
