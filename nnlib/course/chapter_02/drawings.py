@@ -131,7 +131,7 @@ def draw_hidden_plane(a, xnor):
         ax.set(xlim=(-0.35, 1.5), ylim=(-0.35, 1.35), xticks=(0, 1), yticks=(0, 1))
     for name, point in zip(names, CORNERS):
         axes[0].annotate(name, point, (5, 7), textcoords="offset points")
-    for k, name, lift in ((0, names[0], 7), (1, "both unequal", -15), (3, names[3], 7)):
+    for k, name, lift in ((0, names[0], 7), (1, "unequal", -15), (3, names[3], 7)):
         axes[1].annotate(name, a[k], (5, lift), textcoords="offset points")
     axes[0].set(xlabel="$x_1$", ylabel="$x_2$", title="inputs: no line will do")
     axes[1].plot((-0.35, 0.85), (0.85, -0.35), color=plotting.color("accent"))
