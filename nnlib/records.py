@@ -63,6 +63,8 @@ class Recorded:
         """Run one arm and seed now; the seed is the record's own, whatever ``NNLIB_SEED`` says."""
         if arm not in self.arms:
             raise ValueError(f"the experiment {self.id} has the arms {', '.join(self.arms)}, got {arm!r}")
+        if seed not in self.seeds:
+            raise ValueError(f"the experiment {self.id} has the seeds {', '.join(map(str, self.seeds))}, got {seed!r}")
         with unshifted():
             return _plain(self.function(arm, seed))
 

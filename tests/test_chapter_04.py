@@ -211,3 +211,18 @@ def test_initial_biases_reach_the_networks_of_the_dead_figure(monkeypatch):
     monkeypatch.setattr(ch.frames, "fit_or_diverge", spy)
     ch.dead_runs.__wrapped__("ReLU", 0.1, -0.5, seeds=(0,))
     assert seen == [[-0.5, -0.5, -0.5, 0.0]]
+
+
+def test_runs_that_diverged_are_left_out_of_the_dead_and_said():
+    silent, curves = ch.dead_runs("leaky ReLU", 2.0)
+    diverged = ~np.isfinite(curves).all(axis=1)
+    assert diverged.any()
+    np.testing.assert_array_equal(np.isnan(silent[:, 0]), diverged)
+    assert f"{diverged.sum()} of 5 trainings diverged" in ch.dead_frame(2.0, 0, "leaky ReLU").text
+    assert "diverged" not in ch.dead_frame(0.3, 0, "ReLU").text
+
+
+@pytest.mark.parametrize("call", [lambda: ch.zigzag_path(1, "All", 1), lambda: ch.selu_layers("Normal")])
+def test_settings_that_are_none_are_refused(call):
+    with pytest.raises(ValueError, match="got '"):
+        call()

@@ -49,7 +49,7 @@ def at_best(recorded, measure="wrong"):
     """
     wrong, wanted, found = at_best_rates(recorded), at_best_rates(recorded, measure), {}
     for name, scales in wrong.items():
-        best = best_rate(scales) if len(scales) > 2 else min(scales)
+        best = best_rate(scales) if len(scales) > 2 else min(scales, key=lambda scale: scales[scale].mean())
         found[name] = wanted[name][best]
     return found
 

@@ -127,6 +127,8 @@ def zigzag_path(mean, batch, rate, n_steps=60, n_examples=200):
     path (n_steps + 1, 2), condition number of the curvature E x x^T, share of the steps (up to 0.01 from the goal)
     on which both weights moved the same way, x (n_examples, 2)
     """
+    if batch not in ("one", "all"):
+        raise ValueError(f'batch is "one" or "all", got {batch!r}')
     rng = np.random.default_rng(4)
     x = mean + rng.uniform(-1.0, 1.0, (n_examples, 2))
     target = x @ np.array([1.0, -1.0])
@@ -176,9 +178,7 @@ def zigzag_frame(mean, batch, rate):
 def dead_runs(activation, learning_rate, bias=0.0, seeds=range(5), epochs=5):
     """Train 64-64-64-64-10 on the digits; per seed the silent share of each hidden layer afterwards, and the losses.
 
-    Returns
-    -------
-    silent (seeds, 3), curves (seeds, epochs)
+    Returns silent (seeds, 3), NaN where the training diverged, and curves (seeds, epochs).
     """
     f = {"ReLU": activations.relu, "leaky ReLU": activations.leaky_relu(0.1)}[activation]
 
@@ -193,26 +193,26 @@ def dead_runs(activation, learning_rate, bias=0.0, seeds=range(5), epochs=5):
     for weights, order in map(streams, seeds):
         network, budget = build(weights), {"epochs": epochs, "batch_size": 50, "rng": order}
         curves.append(fit_or_diverge(network, softmax_cross_entropy, SGD(learning_rate), some_digits(), **budget))
-        with np.errstate(all="ignore"):
-            silent.append([silent_fraction(z) for z in pre_activations(network, some_digits()[0])])
+        sums = pre_activations(network, some_digits()[0]) if np.isfinite(curves[-1]).all() else None
+        silent.append([silent_fraction(z) for z in sums] if sums else [math.nan] * 3)
     return np.array(silent), np.array(curves)
 
 
 def dead_frame(learning_rate, bias, activation):
     """How many units are silent for every digit after five epochs, and whether the network learned."""
     silent, curves = dead_runs(activation, learning_rate, bias)
+    n, diverged = len(silent), int(np.isnan(silent[:, 0]).sum())
     curves = np.where(np.isfinite(curves), np.minimum(curves, 3.0), 3.0)
-    shares = 100 * silent.mean(axis=0)
+    shares = 100 * silent[~np.isnan(silent[:, 0])].mean(axis=0) if diverged < n else np.zeros(3)
     learned = curves[:, -1].mean()
     verdict = "learned" if learned < 0.5 else "learned little" if learned < 2.0 else "did not learn"
-    if activation == "ReLU":
-        fate = "Such a unit has no gradient: it is dead."
-    else:
-        fate = "Behind a leaky ReLU such a unit still has a gradient: it is not dead."
+    leaky = "Behind a leaky ReLU such a unit still has a gradient: it is not dead."
+    fate = "Such a unit has no gradient: it is dead." if activation == "ReLU" else leaky
     text = (
         f"{activation}, learning rate {learning_rate:g}, first biases {bias:g}: after five epochs {shares[0]:.0f} %, "
         f"{shares[1]:.0f} % and {shares[2]:.0f} % of the units in layers 1, 2 and 3 are silent for all 1500 digits. "
         f"{fate} The networks {verdict}."
+        + (f" {diverged} of {n} trainings diverged and are left out of the shares." if diverged else "")
     ).replace("biases -", "biases −")
     return Frame(
         [
@@ -261,6 +261,8 @@ def _moments(a):
 @functools.cache
 def _unit_weights(weights, n_layers, width, seed):
     """Weights (n_layers, width, width) of mean 0 and variance 1."""
+    if weights not in WEIGHT_SHAPES:
+        raise ValueError(f"weights are one of {', '.join(WEIGHT_SHAPES)}, got {weights!r}")
     rng, shape = np.random.default_rng(seed), (n_layers, width, width)
     if weights == "normal":
         return rng.normal(size=shape)
