@@ -164,3 +164,14 @@ def test_a_batch_of_all_examples_walks_the_exact_gradient():
     step = 0.1 * (x @ paths[0][0] - y) @ x / 64
     np.testing.assert_allclose(paths[0][1], paths[0][0] - step)
     assert len(ch.mini_batch_path(16, 1)) == 4 * 4 + 1
+
+
+def test_a_shuffled_pass_has_a_smaller_ball_than_independent_draws_at_a_small_rate():
+    """Least squares with unit noise and five unit curvatures: five times the ball of one direction."""
+    for learning_rate, at_most in ((0.002, 0.5), (0.005, 0.5)):
+        end = np.mean([ch.excess(lambda step, r=learning_rate: r, 1, 40, seed)[-5:].mean() for seed in range(4)])
+        assert end < at_most * 5 * learning_rate / (2 * (2 - learning_rate))
+
+
+def test_the_steps_of_the_healthy_run_are_a_thousandth_to_a_hundredth_of_the_weights():
+    assert 1e-3 < np.median(ward.chart().ratios) < 2e-2
