@@ -30,6 +30,17 @@ def gains():
     return found
 
 
+def centered_growth(names):
+    """{name: chi of the function minus its mean, at the gain of what is left}"""
+    found = {}
+    for name in names:
+        f = ELEMENTWISE[name]
+        weights = normal_density(Z) * (Z[1] - Z[0])
+        spread = (f(Z) - f(Z) @ weights) ** 2 @ weights
+        found[name] = mean_square_slope(f, 1.0) / float(spread)
+    return found
+
+
 def draw_variance(fan_ins, found):
     """Var(z) over the fan-in.  found: {label of a scale: (values (seeds, fan_ins), predicted (fan_ins,))}"""
     _, ax = plt.subplots(figsize=(5.6, 3.4))

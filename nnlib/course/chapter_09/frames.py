@@ -7,16 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from nnlib.activations import gelu, relu, sigmoid, tanh
+from nnlib.comparison import fit_or_diverge
 from nnlib.course.chapter_09.experiments import (
     OneHidden,
     centered_digits,
     mean_square,
+    some_digits,
 )
 from nnlib.course.words import number, size
-from nnlib.initializers import constant, xavier_normal
+from nnlib.data import digits
+from nnlib.initializers import constant, he_normal, xavier_normal
 from nnlib.layers import Activation, Dense, Dropout
 from nnlib.losses import softmax_cross_entropy
-from nnlib.network import Sequential
+from nnlib.metrics import accuracy
+from nnlib.network import Sequential, mlp
+from nnlib.optimizers import SGD
 from nnlib.widgets import Frame, Histogram, Lines
 
 FUNCTIONS = {"tanh": tanh, "ReLU": relu, "sigmoid": sigmoid, "GELU": gelu}
@@ -150,6 +155,17 @@ def ends(frame):
     """Of a frame of :func:`signal_frame`: the signal's size behind the last layer, and the error's at the input."""
     signal, error = frame.panels[0].series
     return float(signal[-1]), float(error[0])
+
+
+def positive_start_accuracies(seeds=range(5)):
+    """Held-out accuracies of 64-32-10 networks whose hidden weights were all positive before training."""
+    found, validation = [], digits().validation
+    for seed in seeds:
+        weights, order = (np.random.default_rng([part, seed]) for part in (98, 99))
+        network = mlp((64, 32, 10), relu, lambda rng, shape: np.abs(he_normal(rng, shape)), weights)
+        fit_or_diverge(network, softmax_cross_entropy, SGD(0.1), some_digits(), epochs=8, batch_size=50, rng=order)
+        found.append(accuracy(network.predict(validation.x), validation.y))
+    return found
 
 
 SMALL = {"sigmoid": sigmoid, "tanh": tanh, "ReLU": relu}
