@@ -107,7 +107,9 @@ def test_a_step_follows_the_numerical_gradient(form):
         assert moved == pytest.approx(rate * after.faster * slope, rel=1e-4, abs=1e-12)
 
 
-@pytest.mark.parametrize("record", [ch.deep_relu, ch.deep_tanh, ch.later, ch.shapes, ch.width], ids=lambda record: record.id)
+@pytest.mark.parametrize(
+    "record", [ch.deep_relu, ch.deep_tanh, ch.later, ch.shapes, ch.width], ids=lambda record: record.id
+)
 def test_the_records_are_those_of_their_source(record):
     assert record.state() == "recorded"
     assert set(record.results) == set(record.arms)
