@@ -111,7 +111,7 @@ def ink_task():
     return part(some_digits()[0]), part(digits().validation.x)
 
 
-def ink_outputs(f, seeds=range(8)):
+def ink_outputs(f, seeds=range(12)):
     """Train 48-32-1 with f behind its output on `ink_task`, once a seed: predictions for new writers (seeds, N)."""
     (train, new), outputs = ink_task(), []
     for weights, order in map(streams, seeds):
