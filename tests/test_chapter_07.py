@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
+from nnlib.activations import relu
 from nnlib.course import chapter_07 as ch
 from nnlib.course import ward
+from nnlib.diagnostics import sharpness
 from nnlib.gradcheck import relative_error
+from nnlib.initializers import he_normal
+from nnlib.losses import softmax_cross_entropy
+from nnlib.network import mlp
 
 
 def test_descent_multiplies_each_direction_by_one_minus_rate_times_curvature():
@@ -183,3 +188,16 @@ def test_after_as_many_steps_a_network_is_steeper_at_the_smaller_rate():
         timid, bold = (ch.train_on_all(rate, 390, seed, every=390).top for rate in (0.5, 1.5))
         assert bold[1] < timid[1] < timid[0]
         assert bold[1] < 1.1 * 2 / 1.5
+
+
+def test_first_weights_three_times_too_large_are_a_steeper_start():
+    """What a warm-up is meant for: the network of the warm-up's experiment begins where the surface is steep."""
+    x, y = ch.some_digits(200, 0)
+    for seed in range(3):
+        top = []
+        for factor in (1, 3):
+            init = lambda rng, shape, k=factor: k * he_normal(rng, shape)  # noqa: E731
+            network = mlp((64, 32, 32, 32, 32, 10), relu, init, np.random.default_rng(seed), dtype=np.float64)
+            found = sharpness(network, softmax_cross_entropy, x, y, rng=np.random.default_rng(seed), iterations=10)
+            top.append(found.largest)
+        assert top[1] > 10 * top[0]
