@@ -135,22 +135,17 @@ def relative_errors(kind, eps, dtype=np.float64):
 EXPONENTS = tuple(0.5 - k / 2 for k in range(30))  # eps = 3.2, 1, 0.32 ... 1e-14
 
 
-def best_exponent(kind, precision):
-    """The exponent of ten where bend and rounding err equally: sqrt(u) for forward, cube root of u for central."""
-    u = {"float64": 2.0**-53, "float32": 2.0**-24}[precision]
-    return np.log10(u) * (1 / 2 if kind == "forward" else 1 / 3)
-
-
 def reason(kind, precision, exponent):
-    """What limits a difference with this step."""
-    off = exponent - best_exponent(kind, precision)
-    if off > 0.75:
+    """What limits a difference with this step, from the errors at all steps."""
+    errors = relative_errors(kind, 10.0 ** np.array(EXPONENTS), getattr(np, precision))
+    best = EXPONENTS[int(errors.argmin())]
+    if exponent > best:
         return "The curve bends between the two points: a smaller step would help."
-    if off < -0.75:
+    if exponent < best:
         return (
             "The two values of L agree in most of their digits, and rounding is divided by ε: a larger step would help."
         )
-    return "Bend and rounding are about equally small: this is near the best step."
+    return "Bend and rounding are both small: of the steps shown, this is the best."
 
 
 STEPS = (
