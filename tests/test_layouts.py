@@ -63,7 +63,7 @@ def of_optimizer(row, dtype, seed=0):
 
 
 def of_initializer(row, dtype, seed=0):
-    return [], lambda: [row.init(np.random.default_rng([seed, 6]), (30, 20))]
+    return [], lambda: [row.init(np.random.default_rng([seed, 6]), (300, 200))]  # of which the registry speaks
 
 
 def of_schedule(row, dtype, seed=0):
