@@ -5,9 +5,14 @@ import importlib
 import json
 import re
 
+import numpy as np
 import pytest
 from built_site import HTML, PHONE, ROOT, page_url
 
+from nnlib.activations import sigmoid
+from nnlib.course.worked import two_two_two
+from nnlib.layers import Activation, Dense
+from nnlib.network import Sequential
 from nnlib.widgets import Frame, Lines, Try, ask, choice, explore, figures_from_state, guess, play, slider
 
 STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
@@ -221,6 +226,37 @@ def test_the_still_gives_way_to_the_live_figure_and_paper_shows_the_live_one(nam
         ink = figure.eval_on_selector("svg text", "t => getComputedStyle(t).fill")
         assert sum(int(v) for v in re.findall(r"\d+", ink)[:3]) < 400, f"light ink on paper: {ink}"
     assert not any(still.is_visible() for still in page.query_selector_all(".sw-still:has(img)"))
+
+
+def test_the_paths_to_each_weight_add_up_to_its_gradient(site_url, visit):
+    """The figure of chapter 6, moved by keyboard, beside the gradient that nnlib's layers compute."""
+    net = two_two_two()
+    layers = [Dense(2, 2), Activation(sigmoid), Dense(2, 2), Activation(sigmoid)]
+    network = Sequential(*layers, rng=np.random.default_rng(0), dtype=np.float64)
+    network.theta[...] = np.concatenate([array.ravel() for array in (net.W1, net.b1, net.W2, net.b2)])
+    network.backward(network.forward(net.x) - net.target)
+    (dW1, dW2) = (layers[k].W.grad for k in (0, 2))
+    names = [f"w{k}" for k in range(1, 9)]
+    wanted = dict(zip(names, [*dW1.T.ravel(), *dW2.T.ravel()], strict=True))
+
+    name = "chapters/06_backpropagation.html"
+    page = visit().open(page_url(site_url, name))
+    titles = [saved.title for saved in figures(name)]
+    figure = start(page)[titles.index("Along which paths does the loss reach a weight?")]
+    select = figure.query_selector(".nn-controls select")
+    select.focus()
+    page.keyboard.press("Home")
+    for k, (weight, gradient) in enumerate(wanted.items()):
+        if k:
+            page.keyboard.press("ArrowDown")
+        settled(page)
+        assert shown_settings(figure)[0] == weight
+        sentence = seen(figure)[1].replace("\N{MINUS SIGN}", "-")
+        products = [float(number) for number in re.findall(r"= (-?[\d.]+\d)\.", sentence)]
+        measured = float(re.search(r"measures (-?[\d.]+\d)\.", sentence)[1])
+        assert len(products) == (2 if weight in ("w1", "w2", "w3", "w4") else 1)
+        assert abs(sum(products) - gradient) < 1e-9
+        assert abs(measured - gradient) < 1e-8
 
 
 @every_live_page
