@@ -14,6 +14,7 @@ from nnlib.network import Sequential
 from nnlib.optimizers import SGD, Adam, AdamW, AMSGrad, Clipped, Momentum, NAdam, Nesterov
 from nnlib.regularizers import L1, L2, AfterStep
 from nnlib.schedules import cosine, warmup
+from nnlib.trace import CannotTrace, Tape
 from nnlib.training import Diverged, fit
 
 N, D = 107, 5  # not a multiple of the batch size
@@ -399,3 +400,96 @@ def test_a_kernel_that_looks_at_numbers_stays_one_call():
     network = Sequential(Dense(2, 4), Activation(gelu), Dense(4, 1), rng=np.random.default_rng(0))
     texts = [text for _, text in flat(network, mean_squared_error, SGD(0.1), 8).listing()]
     assert any("_gelu_derivative(" in text for text in texts)
+
+
+@pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: Adam(0.01), lambda: SGD(cosine(0.1, 30))])
+def test_the_optimizer_has_counted_every_step(make, monkeypatch):
+    counts = []
+    for way in ("flat", "ordinary"):
+        optimizer = make()
+        row = hidden(acting(tanh), n_out=1), mean_squared_error, lambda optimizer=optimizer: optimizer, numbers(1), {}
+        trained(way, row, np.float64, monkeypatch)
+        counts.append(optimizer.n_steps)
+    assert counts == [8 * 7, 8 * 7]  # epochs, batches
+
+
+LISTED = """\
+forward   z1 = dot(W1, x)
+forward   a1 = tanh(z1)
+forward   mask1 = _draw_mask(mask1)
+forward   a1' = multiply(a1, mask1)
+forward   z2 = dot(a1', W2)
+loss      t1 = subtract(z2, y)
+loss      t2 = square(t1)
+loss      dz2 = multiply(2, t1)
+loss      dz2 = multiply(dz2, 0.125)
+loss      sum = dot(t2, t3)
+backward  slopes = square(a1)
+backward  slopes = subtract(1, slopes)
+backward  dW2 = dot(a1', dz2)
+backward  dz1 = dot(W2, dz2)
+backward  dz1 = multiply(dz1, mask1)
+backward  dz1 = multiply(dz1, slope1)
+backward  dW1 = dot(x, dz1)
+update    velocity = multiply(velocity, 0.9)
+update    velocity = add(velocity, grad)
+update    scratch = multiply(velocity, number0)
+update    theta = subtract(theta, scratch)"""
+
+
+def test_the_whole_listing_of_a_network():
+    network = Sequential(Dense(2, 4), Activation(tanh), Dropout(0.5), Dense(4, 1), rng=np.random.default_rng(0))
+    step = flat(network, mean_squared_error, Momentum(0.1), 8)
+    assert str(step) == LISTED
+    assert step.memory.x.shape == (1, 8, 3)  # memory for one batch, where nobody asks for more
+
+
+def test_reductions_are_named():
+    network = Sequential(Dense(2, 4), Activation(relu), Dense(4, 3), rng=np.random.default_rng(0))
+    listing = str(flat(network, softmax_cross_entropy, SGD(0.1), 8)).splitlines()
+    assert "forward   a1 = maximum(z1, 0)" in listing
+    assert "loss      t1 = maximum.reduce(z2)" in listing
+    assert "loss      t8 = vecdot(y, t2)" in listing
+
+
+# ---- what a tape writes down ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kernel", "shapes"),
+    [
+        (np.dot, [(2, 3), (3, 4)]),
+        (np.dot, [(2, 3), (3,)]),
+        (np.dot, [(2, 3), (5, 3, 4)]),
+        (lambda a, b: a.dot(b), [(2, 3), (3, 4)]),
+        (np.vecdot, [(4, 2, 3), (2, 3)]),
+        (np.vecdot, [(3,), (3,)]),
+        (lambda a: a.sum(), [(2, 3)]),
+        (lambda a: a.sum(axis=1), [(2, 3)]),
+        (lambda a: a.sum(axis=1, keepdims=True), [(2, 3)]),
+        (lambda a: a.max(axis=0), [(2, 3)]),
+        (lambda a: a.max(axis=-1, keepdims=True), [(2, 3)]),
+        (lambda a: np.add.reduce(a), [(2, 3)]),
+        (lambda a: 2 * a + 1.5, [(2, 3)]),
+    ],
+)
+def test_what_is_written_down_computes_the_same(kernel, shapes):
+    rng = np.random.default_rng(0)
+    arrays = [np.zeros(shape) for shape in shapes]
+    tape = Tape(np.float64)
+    out = kernel(*map(tape.symbol, arrays)).array
+    for array in arrays:
+        array[...] = rng.normal(size=array.shape)
+    for call in tape.take():
+        call.run()
+    wanted = np.asarray(kernel(*arrays))
+    assert out.shape == wanted.shape
+    np.testing.assert_allclose(out, wanted, rtol=1e-14)
+
+
+def test_what_depends_on_numbers_is_not_written_down():
+    a = Tape(np.float64).symbol(np.zeros((2, 3)))
+    with pytest.raises(CannotTrace, match="where"):
+        np.add(a, a, where=np.ones((2, 3), bool))
+    with pytest.raises(AttributeError):
+        a.__no_such_thing__
