@@ -148,7 +148,7 @@ def test_placed_relus_pass_the_points_and_placed_steps_stay_within_half_a_gap():
 
 def test_the_neuron_reaches_fourteen_functions_and_names_what_it_computes():
     named = set()
-    for w1, w2, b in itertools.product((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), (-3, -1.5, -0.5, 0.5, 1.5, 3)):
+    for w1, w2, b in itertools.product((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), (-3, -1.5, -0.5, 1.5)):
         for activation in ("step", "sigmoid", "relu"):
             text = ch.neuron_frame(w1, w2, b, activation).text
             name = re.search(r"which is (.*)\.$", text)[1]

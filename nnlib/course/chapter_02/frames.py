@@ -55,7 +55,7 @@ def neuron_frame(w1, w2, b, activation):
     if line is not None:
         overlay.insert(0, Lines(line, colors=("accent",)))
     plane = Field(
-        neuron(w, b, grid(-0.5, 1.5, 21), f).reshape(21, 21), x=(-0.5, 1.5), y=(-0.5, 1.5), overlay=overlay,
+        neuron(w, b, grid(-0.5, 1.5, 17), f).reshape(17, 17), x=(-0.5, 1.5), y=(-0.5, 1.5), overlay=overlay,
         v_range=(0.0, 7.5) if activation == "relu" else (0.0, 1.0), x_label="x₁", y_label="x₂", v_label="output a",
         title="output a, and the line z = 0",
     )  # fmt: skip
