@@ -143,12 +143,6 @@ def _dot(tape, a, b, out=None):
     return tape.record(a.dot, (a, b), out, b, out)  # the method costs two thirds of np.dot
 
 
-def _vecdot(tape, a, b):
-    a, b = tape.operand(a), tape.operand(b)
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape)[:-1], tape.dtype)
-    return tape.record(np.vecdot, (a, b), out, a, b, out)
-
-
 def _copyto(tape, out, a):
     a = tape.operand(a)
     tape.record(np.copyto, (a,), out.array, out.array, a)
@@ -156,7 +150,6 @@ def _copyto(tape, out, a):
 
 FORMS = {
     np.dot: _dot,
-    np.vecdot: _vecdot,
     np.copyto: _copyto,
     np.empty_like: lambda tape, a: tape.symbol(np.empty_like(a.array)),
 }

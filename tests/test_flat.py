@@ -460,6 +460,7 @@ def test_reductions_are_named():
     [
         (np.dot, [(2, 3), (3, 4)]),
         (np.dot, [(2, 3), (3,)]),
+        (np.dot, [(4, 2, 3), (3,)]),
         (np.dot, [(2, 3), (5, 3, 4)]),
         (lambda a, b: a.dot(b), [(2, 3), (3, 4)]),
         (np.vecdot, [(4, 2, 3), (2, 3)]),
