@@ -126,6 +126,9 @@ def test_the_site_has_interactive_figures():
     assert pages_with("question"), "no page of the site asks"
 
 
+ANSWERS = {"diagnosis"}  # what the reader says of a picture: it is answered in words, and the picture stays
+
+
 @every_live_page
 def test_every_control_moves_picture_and_sentence_by_keyboard(name, root_url, visit):
     page = visit().open(page_url(root_url, name))
@@ -135,9 +138,11 @@ def test_every_control_moves_picture_and_sentence_by_keyboard(name, root_url, vi
         found = controls(figure)
         kinds = [control.evaluate("e => e.type") for control in found]
         assert len([kind for kind in kinds if kind != "button"]) == len(saved.controls), saved.title
+        labels = iter([control["label"] for control in saved.controls])
         for control, kind in zip(found, kinds, strict=True):
             pictures, sentences = zip(*walk(page, figure, control), strict=True)
-            assert len(set(pictures)) > 1, f"{saved.title}: moving a {kind} never changes the picture"
+            moves = kind == "button" or next(labels) not in ANSWERS
+            assert (len(set(pictures)) > 1) == moves, f"{saved.title}: moving a {kind} never changes the picture"
             assert len(set(sentences)) > 1, f"{saved.title}: moving a {kind} never changes the sentence"
             assert set(sentences) <= set(saved.traits["texts"])
 
