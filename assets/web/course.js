@@ -12,8 +12,12 @@
   ];
 
   function mark() {
-    // A formula is read with its sentence; MathJax makes each a stop of the Tab key, for its menu, which the mouse opens.
-    for (const formula of document.querySelectorAll("mjx-container[tabindex='0']")) formula.tabIndex = -1;
+    // A formula is read with its sentence; MathJax makes each a stop of the Tab key. Those that scroll stay one.
+    for (const formula of document.querySelectorAll("mjx-container[tabindex]")) {
+      const { scrollWidth, clientWidth, scrollHeight, clientHeight } = formula;
+      const scrolls = scrollWidth > clientWidth || scrollHeight > clientHeight;
+      formula.tabIndex = formula.getAttribute("display") === "true" && scrolls ? 0 : -1;
+    }
     for (const [selector, label] of KINDS)
       for (const element of document.querySelectorAll(selector)) {
         const scrolls = element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1;

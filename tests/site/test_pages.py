@@ -102,7 +102,8 @@ def settled(page, script, seconds=10):
 
 
 FORMULAS_ON_THE_WAY = """() => [...document.querySelectorAll("mjx-container")]
-    .filter((e) => e.tabIndex >= 0).map((e) => e.outerHTML.slice(0, 120))"""
+    .filter((e) => e.tabIndex >= 0 && e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)
+    .map((e) => e.outerHTML.slice(0, 120))"""
 
 
 def test_the_tab_key_does_not_stop_at_formulas_nor_at_buttons_that_copy_outputs(visit, site_url):
