@@ -264,13 +264,11 @@ def fold_code(app, doctree):
         if cell.get("nb_element") != "cell_code" or cell.get("hide_mode", "input") != "input":
             continue
         source = next((part for part in cell.children if part.get("nb_element") == "cell_code_source"), None)
-        if source and re.search(r"^claim\(", source.astext(), re.MULTILINE):
-            cell["classes"].append("claims")  # sentences, which may be broken where the column ends
         if what := source and (folding.fold(source.astext()) or (cell.get("hide_mode") and "the code")):
             cell["hide_mode"] = "input"
             cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
-            if what == "what is asserted":
-                cell["classes"].append("claims")
+            if what == folding.ASSERTED:
+                cell["classes"].append("claims")  # sentences, which may be broken where the column ends
                 for printed in list(cell.findall(nodes.literal_block))[1:]:  # after the source
                     printed.parent.replace(
                         printed, [nodes.paragraph("", line) for line in printed.astext().split("\n")]

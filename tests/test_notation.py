@@ -9,9 +9,6 @@ import pytest
 NOTATION = contents.ROOT / "reference" / "notation.md"
 FIRST = {"letter", "symbol", "sign"}  # how the first column of a table of letters is called
 
-# Chapters whose table is not yet a part of the alphabet. One that is has to leave this list.
-UNMENDED = set()
-
 
 def plain(text):
     """A cell of a table without links to the glossary and without what only the layout needs."""
@@ -75,10 +72,7 @@ def test_a_letter_has_one_meaning():
 def test_a_chapters_table_of_symbols_is_a_part_of_the_alphabet(path):
     rows = of_chapter(path)
     found = list(differences(rows, alphabet())) if rows else ["there is no table of symbols"]
-    if path.stem in UNMENDED:
-        assert found, f"{path.stem} keeps to the alphabet now: take it out of UNMENDED"
-    else:
-        assert found == []
+    assert found == []
 
 
 # ---- the checks bite ------------------------------------------------------------------------------------------------

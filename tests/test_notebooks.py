@@ -29,9 +29,6 @@ GUESSES, ASKS, REFUTATIONS = 3, 4, 3  # at least
 REFUTATION = re.compile(r"^[:`]{3,}\{admonition\} [\"“]", re.M)  # a box whose title is what is often said
 MINUTES = {"word": 1 / 200, "figure": 2, "exercise": 5}  # what a reader takes
 COLUMNS = re.compile(r"\bW(\^\{?\\?\w+\}?)? ?[xa]\b|\bW\d?\.T @|\bW\d? @ [xa]\b")  # an example as a column
-
-# Chapters in an earlier form, and the laws that they do not keep yet. A law that is kept has to leave this list.
-UNMENDED = {}
 INTERACTIVE = 2
 SHORTEST_ALT = 20  # characters
 EXERCISE_TAGS = {"exercise-stub", "exercise-solution"}
@@ -337,16 +334,7 @@ def test_notebook(path, law):
     options = {}
     if law is has_as_many_words_as_a_chapter and path.stem[:2] in WORDIER:
         options = {"most": WORDIER[path.stem[:2]]}
-    found = list(law(read(path), **options))
-    if law.__name__ in UNMENDED.get(path.stem, ()):
-        assert found, f"{path.stem} keeps {law.__name__} now: take it out of UNMENDED"
-    else:
-        assert found == []
-
-
-def test_what_is_unmended_are_chapters_and_laws():
-    assert set(UNMENDED) <= {path.stem for path in PATHS}
-    assert set().union(*UNMENDED.values()) <= {law.__name__ for law in LAWS}
+    assert list(law(read(path), **options)) == []
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -4,9 +4,12 @@ import ast
 import functools
 import pathlib
 
+from nnlib.course.claims import claimed
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DRAWERS = {"plt", "fig", "ax", "axes", "plotting", "explore", "guess", "ask", "glue"}
 ASKERS = {"guess", "ask"}
+ASSERTED = "what is asserted"
 PLAIN = {
     "range",
     "zip",
@@ -92,12 +95,6 @@ def asks(source):
     return isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and _names(last.value.func)[0] in ASKERS
 
 
-def claims(source):
-    """Whether a cell makes a claim."""
-    calls = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Call)]
-    return any(_names(call.func)[-1] == "claim" for call in calls)
-
-
 def fold(source):
     """What the button of a folded cell says, or "" for code that stays open."""
     try:
@@ -105,8 +102,8 @@ def fold(source):
             return "the imports"
         if asks(source):
             return "the code of this question"
-        if claims(source):
-            return "what is asserted"
+        if claimed(source):
+            return ASSERTED
         return "the code of this figure" if only_draws(source) else ""
     except SyntaxError:  # magics and the like: as it stands
         return ""
