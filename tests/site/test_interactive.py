@@ -623,9 +623,16 @@ def test_folded_code_opens_by_keyboard_and_says_what_it_is(name, site_url, visit
     folded = page.locator("div.cell:not([class*=exercise]) > details.above-input")
     said = [words(one) for one in folded.locator("summary p.collapsed").all_text_contents()]
     assert said[0] == "Show the imports"
-    assert {"Show the code of this figure"} <= set(said)
+    assert {"Show the code of this figure", "Show what is asserted"} <= set(said)
     assert set(said) <= {
-        f"Show the {what}" for what in ("imports", "code of this figure", "code of this question", "code")
+        f"Show {what}"
+        for what in (
+            "the imports",
+            "the code of this figure",
+            "the code of this question",
+            "the code",
+            "what is asserted",
+        )
     }
     for box in folded.all():
         code = box.locator(".highlight").first
